@@ -1,0 +1,16 @@
+/**
+ * Time, as everything in keyturn sees it. Rules take `now` as an argument; whoever needs a
+ * running clock is handed one of these, so that a test moves a variable instead of the world.
+ */
+export interface Clock {
+  /** Wall time: whole seconds since the Unix epoch, as NumericDate (RFC 7519 section 2). */
+  now(): number;
+  /** Seconds from an arbitrary start that no clock adjustment moves. Only differences mean anything. */
+  monotonic(): number;
+}
+
+/** The machine's own clocks. The one place in src that reads them. */
+export const systemClock: Clock = {
+  now: () => Math.floor(Date.now() / 1000),
+  monotonic: () => performance.now() / 1000,
+};

@@ -1,0 +1,91 @@
+/**
+ * Every way keyturn refuses. One class; the `code` is stable and is what programs branch on.
+ * A message says what was wrong and what was expected, `fix` what to do about it. Neither ever
+ * holds a secret, a token, or the value of a setting that might be one. How a code looks on the
+ * wire is decided in http/problem.ts alone, its exit status in cli/exit-code.ts alone.
+ */
+export type ErrorCode =
+  // Configuration and usage
+  | "usage" // the command line makes no sense
+  | "config_not_found" // the named configuration file cannot be read
+  | "config_parse" // it is not YAML or JSON
+  | "config_invalid" // it says something that cannot be (all problems are listed)
+  | "policy_invalid" // durations or algorithm that would break a promise (all problems are listed)
+  // The key-encryption key and the API token
+  | "kek_missing" // none configured, or its file is not there
+  | "kek_invalid" // not 32 bytes of base64url, too regular to be random, or the published example
+  | "kek_mismatch" // the ring is sealed under another KEK
+  | "api_token_invalid" // shorter than 256 bits or not of the expected form
+  // The stored ring
+  | "ring_missing" // the store answers, and holds no ring
+  | "ring_exists" // there is one already
+  | "ring_corrupt" // truncated, not JSON, not the canonical form
+  | "ring_tampered" // its MAC does not fit: written by someone without the KEK
+  | "ring_invalid" // authentic, yet it breaks a rule
+  | "ring_schema_unknown" // written by a newer keyturn
+  | "ring_rolled_back" // an older generation than this process has seen
+  | "ring_stale" // the snapshot is older than the lease: this node must not sign
+  // The store
+  | "store_unavailable" // cannot be reached or read
+  | "store_permission" // access refused, or file mode open to others
+  | "store_full" // no space left
+  | "conflict" // someone else committed first, again and again
+  | "commit_unknown" // a write may or may not have happened
+  // Commands
+  | "kid_unknown" // no such key, now or ever
+  | "reason_invalid" // a reason is missing, too long or holds control characters
+  | "rollback_impossible" // nothing published is left to roll back to
+  | "policy_mismatch" // this node is configured with another policy than the ring's
+  // Keys and signing
+  | "alg_unsupported" // this runtime cannot do the algorithm
+  | "key_selftest_failed" // a new key pair did not verify its own signature
+  | "claims_invalid" // reserved claims, or not a JSON object
+  | "claims_too_large" // over 8 KiB
+  | "lifetime_too_long" // longer than the policy's tokenSeconds
+  | "token_invalid" // did not verify
+  // HTTP
+  | "unauthenticated"
+  | "not_found"
+  | "method_not_allowed"
+  | "body_invalid"
+  | "body_too_large"
+  | "media_type_unsupported"
+  // Audit
+  | "audit_broken" // the chain of records does not hold
+  // A bug in keyturn
+  | "internal";
+
+/** One of several things wrong at once, e.g. one setting among many. */
+export interface Problem {
+  /** Finer than the error's own code: `overlap_too_short`, `unknown_setting`. */
+  readonly code: string;
+  /** Where: the setting's name, or a JSON pointer into a document. */
+  readonly at: string;
+  /** What is wrong, what was expected, what to do. */
+  readonly message: string;
+}
+
+export class KeyturnError extends Error {
+  override readonly name = "KeyturnError";
+  readonly code: ErrorCode;
+  /** What to do about it, in one sentence. */
+  readonly fix: string;
+  /** All that was wrong, where one input can be wrong in several ways; else empty. */
+  readonly problems: readonly Problem[];
+
+  constructor(
+    code: ErrorCode,
+    what: string,
+    options: { fix: string; problems?: readonly Problem[]; cause?: unknown },
+  ) {
+    super(what, options.cause === undefined ? undefined : { cause: options.cause });
+    this.code = code;
+    this.fix = options.fix;
+    this.problems = options.problems ?? [];
+  }
+}
+
+/** True when `error` is keyturn's and carries one of the given codes (any, when none is given). */
+export function isKeyturnError(error: unknown, ...codes: ErrorCode[]): error is KeyturnError {
+  return error instanceof KeyturnError && (codes.length === 0 || codes.includes(error.code));
+}

@@ -1,0 +1,16 @@
+export { type Clock, systemClock } from "./clock.ts";
+export { type ErrorCode, isKeyturnError, KeyturnError, type Problem } from "./errors.ts";
+export type { Command, Commands, Outcome, RevokeOutcome, RotateOutcome } from "./manager/commands.ts";
+export { createKeyManager, type KeyManager, type KeyManagerOptions } from "./manager/manager.ts";
+export type { KeyStatus, Status } from "./manager/status.ts";
+export type { TickResult } from "./manager/tick.ts";
+export type { Claims, SignedToken, SignOptions } from "./manager/token.ts";
+export { ALGORITHMS, type Algorithm } from "./ring/algorithm.ts";
+export type { AuditRecord } from "./ring/audit.ts";
+export type { PublicJwks } from "./ring/jwks.ts";
+export type { PlannedStep, Step } from "./ring/plan.ts";
+export { DEFAULT_POLICY, type RotationPolicy } from "./ring/policy.ts";
+export { fileStore } from "./store/file.ts";
+export { memoryStore } from "./store/memory.ts";
+export type { RingStore, Stored } from "./store/store.ts";
+export type { KeyturnEvent } from "./telemetry/events.ts";

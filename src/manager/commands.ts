@@ -1,0 +1,210 @@
+/** What an operator can do to the ring. Every command, repeated, is the same as once. */
+import { KeyturnError } from "../errors.ts";
+import { openJwk, sealJwk } from "../keys/seal.ts";
+import type { AuditCause } from "../ring/audit.ts";
+import { revocationBoundSeconds } from "../ring/hold.ts";
+import { emitterOf } from "../ring/phase.ts";
+import { rotationState } from "../ring/plan.ts";
+import { parsePolicy, type RotationPolicy } from "../ring/policy.ts";
+import type { KeyRing } from "../ring/ring.ts";
+import * as rules from "../ring/step.ts";
+import { emitDueAt, nextEmitter, successorOf } from "../ring/succession.ts";
+import type { Decide } from "./commit.ts";
+import { freshKey } from "./fresh-key.ts";
+import { readingOf, type Snapshot } from "./snapshot.ts";
+import type { Node } from "./tick.ts";
+
+/** Who commands, and why. Both go into the audit record. */
+export interface Command {
+  /** Default `operator`. */
+  readonly actor?: string;
+  /** At most 500 printable characters; required where a command takes trust away. */
+  readonly reason?: string;
+}
+
+export interface Outcome {
+  /** False when there was nothing left to do. */
+  readonly changed: boolean;
+  readonly generation: number;
+  /** The kid that signs now. */
+  readonly emitter: string;
+}
+
+export interface RotateOutcome extends Outcome {
+  /**
+   * `emitted`: the successor took over. `scheduled`: it will, as soon as its hold has passed.
+   * `in_progress`: that was asked for before. `just_done`: the emitter took over less than an emit hold ago.
+   */
+  readonly rotation: "emitted" | "scheduled" | "in_progress" | "just_done";
+  /** When the next key emits, if one waits and its hold is known. */
+  readonly emitsAt: number | null;
+}
+
+export interface RevokeOutcome extends Outcome {
+  readonly kid: string;
+  /** A successor emits before its hold has passed: until then, verifiers may not know it. */
+  readonly earlyEmit: boolean;
+  /** By when every verifier that honours the cache TTL refuses the kid. */
+  readonly refusedByAt: number;
+  /** Kinds of verifier for which there is no such bound. */
+  readonly unboundedFor: readonly string[];
+}
+
+export interface Commands {
+  /** Starts the next turnover ahead of schedule, never ahead of a hold. */
+  rotate(command?: Command): Promise<RotateOutcome>;
+  /** The key that retired last emits again, in place of the present one. @throws KeyturnError `rollback_impossible`, `reason_invalid` */
+  rollback(command: Command & { readonly reason: string }): Promise<Outcome>;
+  /** Takes a key out of the JWKS at once. @throws KeyturnError `kid_unknown`, `reason_invalid` */
+  revoke(kid: string, command: Command & { readonly reason: string }): Promise<RevokeOutcome>;
+  /** Stops the automatic steps; commands still work. */
+  pause(command?: Command): Promise<Outcome>;
+  resume(command?: Command): Promise<Outcome>;
+  /** Puts a policy in force, for the ring and so for every node. @throws KeyturnError `policy_invalid` */
+  applyPolicy(policy: Partial<RotationPolicy>, command?: Command): Promise<Outcome>;
+  /** Moves ring and keys from the previous KEK to the present one, in one commit. */
+  rewrap(command?: Command): Promise<Outcome>;
+}
+
+/** Who keeps a revoked key for as long as it likes, and what to do about it. */
+const UNBOUNDED_VERIFIERS = [
+  "verifiers that keep a JWKS without expiry, or refetch it only on an unknown kid: restart them",
+  "verifiers and caches configured to keep a JWKS longer than jwksCacheSeconds",
+];
+
+const REASON_LENGTH_MAX = 500;
+
+export function commands(node: Node, adopt: (policy: RotationPolicy) => void): Commands {
+  const { commit, clock, witness } = node;
+
+  async function outcome(decide: Decide, cause: AuditCause): Promise<Outcome> {
+    const { snapshot, event } = await commit(decide, cause);
+    return describe(snapshot, event !== null);
+  }
+
+  const holdHasPassed = (ring: KeyRing, kid: string, now: number) =>
+    witness.confirms(ring, { step: "emit", kid, dueAt: now }, readingOf(clock));
+
+  return {
+    async rotate(command = {}) {
+      const found: { rotation: RotateOutcome["rotation"] } = { rotation: "emitted" };
+      const { snapshot, event } = await commit(
+        onRing(({ ring }, now) => {
+          const state = rotationState(ring, now);
+          found.rotation = state.state === "ready" ? "emitted" : state.state;
+          if (state.state === "just_done" || state.state === "in_progress") return null;
+          if (state.state === "ready" && holdHasPassed(ring, state.kid, now))
+            return rules.emit(ring, state.kid, now);
+          found.rotation = "scheduled";
+          return rules.requestRotation(ring, now);
+        }),
+        causeOf(command),
+      );
+      const next = nextEmitter(snapshot.ring);
+      const waits = found.rotation === "scheduled" || found.rotation === "in_progress";
+      const emitsAt = waits && next !== undefined ? emitDueAt(next, snapshot.ring.policy) : null;
+      return { ...describe(snapshot, event !== null), rotation: found.rotation, emitsAt };
+    },
+
+    async rollback(command) {
+      return outcome(
+        onRing(({ ring }, now) => rules.rollback(ring, now)),
+        causeOf(command, "required"),
+      );
+    },
+
+    async revoke(kid, command) {
+      const cause = causeOf(command, "required");
+      const fresh = freshKey();
+      const { snapshot, event } = await commit(
+        onRing(async ({ ring, kek }, now) => {
+          const needed = kid === emitterOf(ring).kid && successorOf(ring, now).how === "fresh";
+          const key = needed ? await fresh(ring.policy, ring.id, kek) : null;
+          return rules.revoke(ring, kid, cause.reason as string, now, key);
+        }),
+        cause,
+      );
+      const revokedAt =
+        snapshot.ring.tombstones.find((tombstone) => tombstone.kid === kid)?.revokedAt ?? clock.now();
+      return {
+        ...describe(snapshot, event !== null),
+        kid,
+        earlyEmit: event?.earlyEmit === true,
+        refusedByAt: revokedAt + revocationBoundSeconds(snapshot.ring.policy),
+        unboundedFor: UNBOUNDED_VERIFIERS,
+      };
+    },
+
+    async pause(command = {}) {
+      return outcome(
+        onRing(({ ring }, now) => rules.pause(ring, now)),
+        causeOf(command),
+      );
+    },
+
+    async resume(command = {}) {
+      return outcome(
+        onRing(({ ring }) => rules.resume(ring)),
+        causeOf(command),
+      );
+    },
+
+    async applyPolicy(input, command = {}) {
+      const policy = parsePolicy(input);
+      const applied = await outcome(
+        onRing(({ ring }, now) => rules.applyPolicy(ring, policy, now)),
+        causeOf(command),
+      );
+      adopt(policy);
+      return applied;
+    },
+
+    async rewrap(command = {}) {
+      const { snapshot, event } = await commit(
+        onRing(async (base) => (base.kek.id === node.kek.id ? null : rewrapped(base, node))),
+        causeOf(command),
+        node.kek,
+      );
+      return describe(snapshot, event !== null);
+    },
+  };
+}
+
+async function rewrapped({ ring, kek }: Snapshot, node: Node): Promise<rules.Change> {
+  const sealed = new Map<string, string>();
+  for (const { kid, sealedJwk } of ring.keys) {
+    const entry = { ring: ring.id, kid };
+    sealed.set(kid, await sealJwk(await openJwk(sealedJwk, entry, kek), entry, node.kek));
+  }
+  return rules.resealed(ring, sealed);
+}
+
+/** Commands act on a ring that is there; without one the commit answers `ring_missing`. */
+function onRing(
+  decide: (base: Snapshot, now: number) => rules.Change | null | Promise<rules.Change | null>,
+): Decide {
+  return async (base, now) => (base === null ? null : decide(base, now));
+}
+
+function describe({ ring }: Snapshot, changed: boolean): Outcome {
+  return { changed, generation: ring.generation, emitter: emitterOf(ring).kid };
+}
+
+function causeOf({ actor = "operator", reason }: Command, need?: "required"): AuditCause {
+  return { trigger: "manual", actor, reason: parseReason(reason, need) };
+}
+
+/** Reasons end up in logs and terminals, so nothing in them may steer either. */
+function parseReason(reason: string | undefined, need?: "required"): string | null {
+  const given = reason?.trim() ?? "";
+  if (given === "" && need !== "required") return null;
+  if (given !== "" && given.length <= REASON_LENGTH_MAX && !/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/u.test(given))
+    return given;
+  throw new KeyturnError(
+    "reason_invalid",
+    `A reason of 1 to ${REASON_LENGTH_MAX} printable characters is needed.`,
+    {
+      fix: "Say why in one line, like: laptop with the backup was stolen.",
+    },
+  );
+}

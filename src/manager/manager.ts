@@ -1,0 +1,196 @@
+/**
+ * The shell around the rules: keeps a snapshot of the ring, signs with its emitter, and hands every
+ * change, the schedule's and the operators', to the one commit loop.
+ */
+import { type Clock, systemClock } from "../clock.ts";
+import { KeyturnError } from "../errors.ts";
+import { generateKek, type Kek, parseKek } from "../keys/kek.ts";
+import { type PublicJwks, publicJwks } from "../ring/jwks.ts";
+import { type PlannedStep, timeline } from "../ring/plan.ts";
+import { parsePolicy, type RotationPolicy } from "../ring/policy.ts";
+import type { KeyRing } from "../ring/ring.ts";
+import type { RingStore } from "../store/store.ts";
+import type { OnEvent } from "../telemetry/events.ts";
+import { type Commands, commands } from "./commands.ts";
+import { committer } from "./commit.ts";
+import { createRing } from "./create.ts";
+import {
+  type Anchor,
+  ageSeconds,
+  type Reading,
+  readingOf,
+  type Snapshot,
+  snapshotHolder,
+} from "./snapshot.ts";
+import { type Status, statusOf } from "./status.ts";
+import { type Probe, type Ticker, type TickResult, ticker } from "./tick.ts";
+import { type Claims, lifetimeOf, payloadOf, type SignedToken, type SignOptions } from "./token.ts";
+import { witness } from "./witness.ts";
+
+export interface KeyManagerOptions {
+  /** Where the ring is kept: `memoryStore()`, `fileStore(folder)`, or your own that passes `keyturn/testing`. */
+  readonly store: RingStore;
+  /** The `iss` of every token (RFC 7519 section 4.1.1): an https URL, or http on loopback. */
+  readonly issuer: string;
+  /**
+   * Durations and algorithm; what is left out takes its default. A new ring starts with it. A node
+   * whose policy differs from the ring's signs, but makes no step until `applyPolicy`. Default: the ring's.
+   */
+  readonly policy?: Partial<RotationPolicy>;
+  /** The key-encryption key: 32 random bytes in base64url. May only be left out for a store that dies with the process. */
+  readonly kek?: string;
+  /** The KEK before that, while `rewrap` has not yet moved the ring to the new one. */
+  readonly previousKek?: string;
+  /** Whether an empty store gets a new ring; of many nodes that boot at once, one wins. Default true. */
+  readonly createIfMissing?: boolean;
+  /** Header `typ` of the tokens (RFC 7519 section 5.1; `at+jwt` in RFC 9068). Default `JWT`. */
+  readonly tokenTyp?: string;
+  /** Asked which kids the public JWKS URL shows; a new key's hold then starts when it is among them. Default: the commit counts. */
+  readonly probe?: Probe;
+  /** What an audit log outside the store saw last; a ring behind it is refused as a restored backup. */
+  readonly anchor?: Anchor;
+  /** Default: the machine's clocks. */
+  readonly clock?: Clock;
+  /** Told of everything observable, synchronously; must not throw. Default: nobody. */
+  readonly onEvent?: OnEvent;
+}
+
+export interface KeyManager extends Commands {
+  /**
+   * Signs a JWT. Sets `iss`, `iat`, `exp`, `jti` and the header's `alg`, `typ`, `kid`.
+   *
+   * @throws KeyturnError `claims_invalid`, `claims_too_large`, `lifetime_too_long`; `ring_stale`
+   *   when the store has been out of reach for longer than the lease.
+   */
+  sign(claims: Claims, options?: SignOptions): Promise<SignedToken>;
+  /** The JWKS (RFC 7517) as of now, from the last good ring. */
+  jwks(): PublicJwks;
+  status(): Status;
+  /** The next steps with the instant of each and every term of its hold. Default 6. */
+  plan(count?: number): PlannedStep[];
+  /** Takes the one step that is due, if any. Any number of nodes may tick, as often as they like. */
+  tick(): Promise<TickResult>;
+  /** Reads the store and renews the lease. Nodes call it every `refreshSeconds`; ticks do it as well. */
+  refresh(): Promise<void>;
+  /** The last good ring: what `jwks` and `status` are derived from. */
+  ring(): KeyRing;
+  readonly clock: Clock;
+  readonly issuer: string;
+}
+
+/**
+ * Opens the ring in `store`, or creates it.
+ *
+ * @throws KeyturnError `config_invalid`, `policy_invalid`, `kek_missing`, `kek_invalid`,
+ *   `kek_mismatch`, `ring_missing`, `ring_corrupt`, `ring_tampered`, `ring_rolled_back`, or what the
+ *   store throws. A ring that cannot be read is never replaced.
+ */
+export async function createKeyManager(options: KeyManagerOptions): Promise<KeyManager> {
+  const { store, clock = systemClock, onEvent = () => {}, tokenTyp = "JWT" } = options;
+  const issuer = parseIssuer(options.issuer);
+  const keks = await parseKeks(options);
+  const policy = options.policy === undefined ? null : parsePolicy(options.policy);
+
+  const snapshots = snapshotHolder({ store, keks, clock, tokenTyp, anchor: options.anchor, onEvent });
+  const commit = committer({ store, kek: keks[0], clock, snapshots, onEvent });
+  const seen = witness();
+  const node = { policy, clock, commit, witness: seen, probe: options.probe, kek: keks[0], onEvent };
+  const schedule: Ticker = ticker(node);
+
+  if ((await snapshots.reload()) === null) {
+    if (options.createIfMissing === false) throw missing(store);
+    await commit(createRing(policy ?? parsePolicy({}), keks[0], options.probe === undefined), {
+      trigger: "automatic",
+      actor: "init",
+      reason: null,
+    });
+  }
+
+  function held(): Snapshot {
+    return snapshots.current() as Snapshot;
+  }
+
+  const issuerJson = JSON.stringify(issuer);
+
+  async function sign(claims: Claims, signOptions: SignOptions = {}): Promise<SignedToken> {
+    let reading = readingOf(clock);
+    if (!withinLease(held(), reading)) {
+      await refresh().catch((cause) => {
+        throw stale(held(), reading, cause);
+      });
+      reading = readingOf(clock);
+      if (!withinLease(held(), reading)) throw stale(held(), reading, undefined);
+    }
+    const { ring, signer } = held();
+    const expiresAt = reading.now + lifetimeOf(signOptions, ring.policy.tokenSeconds);
+    const signed = signer.sign(payloadOf(claims, issuerJson, reading.now, expiresAt));
+    return { token: typeof signed === "string" ? signed : await signed, kid: signer.kid, expiresAt };
+  }
+
+  async function refresh(): Promise<void> {
+    const snapshot = await snapshots.reload();
+    if (snapshot !== null) seen.observe(snapshot.ring, readingOf(clock));
+  }
+
+  seen.observe(held().ring, readingOf(clock));
+  return {
+    clock,
+    issuer,
+    sign,
+    refresh,
+    ring: () => held().ring,
+    jwks: () => publicJwks(held().ring, clock.now()),
+    status: () => statusOf(held(), clock, schedule.state(held().ring)),
+    plan: (count = 6) => timeline(held().ring, clock.now(), count),
+    tick: () => schedule.tick(),
+    ...commands(node, (applied) => schedule.adopt(applied)),
+  };
+}
+
+function withinLease(snapshot: Snapshot, reading: Reading): boolean {
+  return ageSeconds(snapshot, reading) <= snapshot.ring.policy.leaseSeconds;
+}
+
+function stale(snapshot: Snapshot, reading: Reading, cause: unknown): KeyturnError {
+  const age = Math.floor(ageSeconds(snapshot, reading));
+  return new KeyturnError(
+    "ring_stale",
+    `The ring was last read ${age} s ago, the lease is ${snapshot.ring.policy.leaseSeconds} s: this node must not sign.`,
+    { fix: "Signing resumes by itself when the store can be read again.", cause },
+  );
+}
+
+function missing(store: RingStore): KeyturnError {
+  return new KeyturnError("ring_missing", `There is no ring in ${store.description}.`, {
+    fix: "Create it once with `keyturn init`. If there was one, this is the wrong place: do not create another.",
+  });
+}
+
+async function parseKeks({ kek, previousKek, store }: KeyManagerOptions): Promise<readonly [Kek, ...Kek[]]> {
+  if (kek === undefined && store.ephemeral !== true) {
+    throw new KeyturnError(
+      "kek_missing",
+      `A ring in ${store.description} needs a key-encryption key; none was given.`,
+      {
+        fix: "Pass `kek`: 32 random bytes in base64url, kept apart from the ring.",
+      },
+    );
+  }
+  const current = await parseKek(kek ?? generateKek());
+  return previousKek === undefined ? [current] : [current, await parseKek(previousKek)];
+}
+
+/** RFC 8414 section 2: https, no query, no fragment. Plain http is for this machine alone. */
+function parseIssuer(issuer: string): string {
+  const url = URL.canParse(issuer) ? new URL(issuer) : null;
+  const loopback = url !== null && ["localhost", "127.0.0.1", "[::1]"].includes(url.hostname);
+  const lawful = url?.protocol === "https:" || (url?.protocol === "http:" && loopback);
+  if (lawful && url?.search === "" && url.hash === "" && !/[?#]/.test(issuer) && url.username === "")
+    return issuer;
+  throw new KeyturnError("config_invalid", "The issuer is not an https URL without query and fragment.", {
+    fix: "Use what stands in your tokens' `iss`, like https://auth.example.com; http is accepted on loopback only.",
+    problems: [
+      { code: "issuer_invalid", at: "issuer", message: "Expected an https URL without query and fragment." },
+    ],
+  });
+}

@@ -1,0 +1,164 @@
+/**
+ * The last good ring that this node has seen, with its emitter ready to sign. It only ever moves
+ * forward: a ring older than one seen, or of another history, is refused however it got there.
+ */
+import type { Clock } from "../clock.ts";
+import { isKeyturnError, KeyturnError } from "../errors.ts";
+import { selfTest } from "../keys/generate.ts";
+import type { Kek } from "../keys/kek.ts";
+import { openJwk } from "../keys/seal.ts";
+import { type OpenedRing, openRing } from "../keys/sealed-ring.ts";
+import { createSigner, type Signer } from "../keys/signer.ts";
+import type { AuditRecord } from "../ring/audit.ts";
+import { emitterOf } from "../ring/phase.ts";
+import type { KeyRing } from "../ring/ring.ts";
+import type { RingStore } from "../store/store.ts";
+import type { OnEvent } from "../telemetry/events.ts";
+
+export interface Snapshot extends OpenedRing {
+  readonly revision: string;
+  readonly signer: Signer;
+  /** Readings of both clocks from before the load began, so that its age is never understated. */
+  readonly readAt: Reading;
+}
+
+/** Both clocks at one instant. */
+export interface Reading {
+  readonly now: number;
+  readonly monotonic: number;
+}
+
+/** What a log kept outside the store last saw; a ring behind it is a restored backup. */
+export type Anchor = Pick<AuditRecord, "ring" | "generation" | "hash">;
+
+export interface SnapshotOptions {
+  readonly store: RingStore;
+  readonly keks: readonly Kek[];
+  readonly clock: Clock;
+  readonly tokenTyp: string;
+  readonly anchor?: Anchor | undefined;
+  readonly onEvent: OnEvent;
+}
+
+export interface SnapshotHolder {
+  /** The last good snapshot, or null before the first. */
+  current(): Snapshot | null;
+  /** Loads the store's ring and takes it up; null when the store holds none. */
+  reload(): Promise<Snapshot | null>;
+  /** Takes up a ring that this node has just committed. */
+  adopt(opened: OpenedRing, revision: string, readAt: Reading): Promise<Snapshot>;
+  /** The error of the last load if it failed, else null. */
+  failure(): KeyturnError | null;
+}
+
+export function snapshotHolder(options: SnapshotOptions): SnapshotHolder {
+  const { store, keks, clock, tokenTyp, onEvent } = options;
+  let current: Snapshot | null = null;
+  let failure: KeyturnError | null = null;
+
+  async function reload(): Promise<Snapshot | null> {
+    const readAt = readingOf(clock);
+    try {
+      const stored = await store.load();
+      if (stored === null) assertNothingSeen();
+      const taken = stored === null ? null : await take(stored.document, stored.revision, readAt);
+      if (failure !== null) onEvent({ type: "store_recovered" });
+      failure = null;
+      return taken;
+    } catch (error) {
+      failure = asFailure(error, store);
+      onEvent({ type: "store_failed", error: failure });
+      throw failure;
+    }
+  }
+
+  async function take(document: string, revision: string, readAt: Reading): Promise<Snapshot> {
+    if (current?.revision === revision) return renewed(current, readAt);
+    return advance(await openRing(document, keks), revision, readAt, false);
+  }
+
+  async function advance(
+    opened: OpenedRing,
+    revision: string,
+    readAt: Reading,
+    own: boolean,
+  ): Promise<Snapshot> {
+    assertForward(opened.ring, current === null ? options.anchor : headOf(current.ring));
+    const signer = await signerOf(opened);
+    // Another load may have taken up a newer ring while this one's key was imported.
+    if (current !== null && current.ring.generation > opened.ring.generation) return current;
+    const seen = current?.ring.generation ?? 0;
+    current = { ...opened, revision, signer, readAt };
+    const records = opened.ring.auditTail.filter((record) => record.generation > seen);
+    if (records.length > 0) onEvent({ type: "ring_advanced", records, own });
+    return current;
+  }
+
+  function renewed(snapshot: Snapshot, readAt: Reading): Snapshot {
+    current = { ...snapshot, readAt };
+    return current;
+  }
+
+  async function signerOf({ ring, kek }: OpenedRing): Promise<Signer> {
+    const emitter = emitterOf(ring);
+    if (current?.signer.kid === emitter.kid) return current.signer;
+    const privateJwk = await openJwk(emitter.sealedJwk, { ring: ring.id, kid: emitter.kid }, kek);
+    await selfTest(emitter, privateJwk);
+    return createSigner(emitter, privateJwk, tokenTyp);
+  }
+
+  function assertNothingSeen(): void {
+    if (current === null && options.anchor === undefined) return;
+    throw rolledBack("the store no longer holds a ring");
+  }
+
+  return {
+    current: () => current,
+    reload,
+    adopt: (opened, revision, readAt) => advance(opened, revision, readAt, true),
+    failure: () => failure,
+  };
+}
+
+export function readingOf(clock: Clock): Reading {
+  return { now: clock.now(), monotonic: clock.monotonic() };
+}
+
+/** Seconds since the snapshot was read, by whichever clock says more: neither a jump nor a pause hides age. */
+export function ageSeconds({ readAt }: Snapshot, { now, monotonic }: Reading): number {
+  return Math.max(now - readAt.now, monotonic - readAt.monotonic);
+}
+
+function headOf(ring: KeyRing): Anchor {
+  return ring.auditTail.at(-1) as AuditRecord;
+}
+
+/** A node never acts on a lower generation than it has seen, nor on a history that forked from it. */
+function assertForward(ring: KeyRing, seen: Anchor | undefined): void {
+  if (seen === undefined) return;
+  if (ring.id !== seen.ring)
+    throw rolledBack(`it is ring ${ring.id}, where ring ${seen.ring} was seen before`);
+  if (ring.generation < seen.generation) {
+    throw rolledBack(`it is at generation ${ring.generation}, where ${seen.generation} was seen before`);
+  }
+  const then = ring.auditTail.find(({ generation }) => generation === seen.generation);
+  if (then !== undefined && then.hash !== seen.hash) {
+    throw rolledBack(`its history differs from the one seen, from generation ${seen.generation} on`);
+  }
+}
+
+function rolledBack(why: string): KeyturnError {
+  return new KeyturnError("ring_rolled_back", `The stored ring is not the one this node has seen: ${why}.`, {
+    fix:
+      "A restored backup could raise revoked keys. Put the newest ring back; only if it is lost for good, " +
+      "move the audit log aside, restart, and rotate.",
+  });
+}
+
+function asFailure(error: unknown, store: RingStore): KeyturnError {
+  if (isKeyturnError(error)) return error;
+  return new KeyturnError("store_unavailable", `The ring could not be read from ${store.description}.`, {
+    fix: "Check that the store can be reached; this node signs on until its lease ends.",
+    cause: error,
+  });
+}

@@ -1,0 +1,112 @@
+/** One due step per tick, unless something says that it had better wait. */
+import type { Clock } from "../clock.ts";
+import type { Kek } from "../keys/kek.ts";
+import type { AuditCause } from "../ring/audit.ts";
+import { nextDueAt, nextStep, type Step } from "../ring/plan.ts";
+import type { RotationPolicy } from "../ring/policy.ts";
+import type { KeyRing } from "../ring/ring.ts";
+import * as rules from "../ring/step.ts";
+import type { BlockedBecause, OnEvent } from "../telemetry/events.ts";
+import type { Commit } from "./commit.ts";
+import { type FreshKey, freshKey } from "./fresh-key.ts";
+import { readingOf, type Snapshot } from "./snapshot.ts";
+import type { Witness } from "./witness.ts";
+
+/** The kids that the public JWKS URL shows to an ordinary client. */
+export type Probe = () => Promise<readonly string[]>;
+
+/** What a tick and the commands need of their node. */
+export interface Node {
+  /** The policy that the node is configured with; null when it takes the ring's. */
+  readonly policy: RotationPolicy | null;
+  readonly kek: Kek;
+  readonly clock: Clock;
+  readonly commit: Commit;
+  readonly witness: Witness;
+  readonly probe: Probe | undefined;
+  readonly onEvent: OnEvent;
+}
+
+export interface TickResult {
+  /** The step taken, or null. */
+  readonly step: Step | null;
+  /** Why a due step was not taken, or null. */
+  readonly blocked: BlockedBecause | null;
+  /** When the next step falls due. */
+  readonly nextDueAt: number | null;
+}
+
+export interface Ticker {
+  tick(): Promise<TickResult>;
+  /** The node's own standing towards the ring. */
+  state(ring: KeyRing): { readonly policyMatches: boolean; readonly blocked: BlockedBecause | null };
+  /** The node's configured policy from now on. */
+  adopt(policy: RotationPolicy): void;
+}
+
+const SCHEDULE: AuditCause = { trigger: "automatic", actor: "schedule", reason: null };
+
+export function ticker(node: Node): Ticker {
+  const { clock, commit, witness, probe, onEvent } = node;
+  let policy = node.policy;
+  let blocked: BlockedBecause | null = null;
+
+  const matches = (ring: KeyRing) => policy === null || rules.samePolicy(policy, ring.policy);
+
+  async function whyWait({ ring }: Snapshot, step: Step): Promise<BlockedBecause | null> {
+    const reading = readingOf(clock);
+    if (!matches(ring)) return "policy_mismatch";
+    if (reading.now < ring.committedAt - ring.policy.skewSeconds) return "clock_backward";
+    if (!witness.confirms(ring, step, reading)) return "clock_forward";
+    if (step.step === "confirm" && !(await isServed(step.kid))) return "publication_unconfirmed";
+    return null;
+  }
+
+  async function isServed(kid: string): Promise<boolean> {
+    if (probe === undefined) return true;
+    return (await probe()).includes(kid);
+  }
+
+  async function tick(): Promise<TickResult> {
+    const fresh = freshKey();
+    let taken: Step | null = null;
+    blocked = null;
+    const { snapshot } = await commit(async (base, now) => {
+      taken = base === null ? null : nextStep(base.ring, now);
+      if (base === null || taken === null) return null;
+      witness.observe(base.ring, readingOf(clock));
+      blocked = await whyWait(base, taken);
+      return blocked === null ? carriedOut(base, taken, now, probe === undefined, fresh) : null;
+    }, SCHEDULE);
+    witness.observe(snapshot.ring, readingOf(clock));
+    if (blocked !== null) onEvent({ type: "step_blocked", because: blocked });
+    return { step: blocked === null ? taken : null, blocked, nextDueAt: nextDueAt(snapshot.ring) };
+  }
+
+  return {
+    tick,
+    state: (ring) => ({ policyMatches: matches(ring), blocked }),
+    adopt: (applied) => {
+      if (policy !== null) policy = applied;
+    },
+  };
+}
+
+async function carriedOut(
+  { ring, kek }: Snapshot,
+  step: Step,
+  now: number,
+  confirmed: boolean,
+  fresh: FreshKey,
+): Promise<rules.Change | null> {
+  switch (step.step) {
+    case "accept":
+      return rules.accept(ring, await fresh(ring.policy, ring.id, kek), now, confirmed);
+    case "confirm":
+      return rules.confirm(ring, step.kid, now);
+    case "emit":
+      return rules.emit(ring, step.kid, now);
+    case "revoke":
+      return rules.revoke(ring, step.kid, step.because, now, null);
+  }
+}

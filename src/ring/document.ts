@@ -1,0 +1,139 @@
+/**
+ * The stored JSON and nothing else. Decoding is strict: what encode would not have written to the
+ * byte is refused, so duplicate members, unknown fields, odd numbers and stray white space need no
+ * rules of their own. Whether the document is authentic is asked next, in keys/sealed-ring.ts.
+ */
+import canonicalize from "canonicalize";
+import { z } from "zod";
+import { KeyturnError } from "../errors.ts";
+import { listed, problemsOf } from "../schema.ts";
+import { ALGORITHMS } from "./algorithm.ts";
+import { AUDIT_TAIL_RECORDS } from "./audit.ts";
+import type { RotationPolicy } from "./policy.ts";
+import { policySchema } from "./policy.ts";
+import type { KeyRing } from "./ring.ts";
+
+/** The form of the document. A reader that meets a higher one leaves it alone. */
+export const DOCUMENT_SCHEMA = 1;
+
+export interface RingDocument {
+  readonly schema: number;
+  /** Id of the KEK that seals the private keys and authenticates the document. */
+  readonly kek: string;
+  readonly ring: KeyRing;
+  /** HMAC-SHA-256 over the canonical JSON of the members above. */
+  readonly mac: string;
+}
+
+/** The bytes that the MAC is over. */
+export function authenticated({ schema, kek, ring }: Omit<RingDocument, "mac">): string {
+  return canonicalize({ schema, kek, ring }) as string;
+}
+
+export function encodeDocument(document: RingDocument): string {
+  return `${JSON.stringify(documentSchema.parse(document), null, 2)}\n`;
+}
+
+/**
+ * @throws KeyturnError `ring_corrupt` when it is no document, `ring_schema_unknown` when a newer
+ *   keyturn wrote it.
+ */
+export function decodeDocument(text: string): RingDocument {
+  const parsed = parsedJson(text);
+  const schema = (parsed as { schema?: unknown } | null)?.schema;
+  if (typeof schema === "number" && schema > DOCUMENT_SCHEMA) {
+    throw new KeyturnError(
+      "ring_schema_unknown",
+      `The ring was written in form ${schema}; this keyturn reads up to ${DOCUMENT_SCHEMA}.`,
+      { fix: "Upgrade keyturn on this node. Nothing was changed." },
+    );
+  }
+  const result = documentSchema.safeParse(parsed);
+  if (!result.success) throw corrupt(`it breaks the form: ${listed(problemsOf(result.error))}`);
+  if (encodeDocument(result.data) !== text)
+    throw corrupt("it is not in the form that keyturn writes, to the byte");
+  return result.data;
+}
+
+function parsedJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    throw corrupt("it is truncated or not JSON");
+  }
+}
+
+function corrupt(why: string): KeyturnError {
+  return new KeyturnError("ring_corrupt", `The stored ring cannot be read: ${why}.`, {
+    fix: "Nothing was overwritten. Restore the newest whole copy (the file store keeps the last generations).",
+  });
+}
+
+/** 2020-01-01: no ring is older than keyturn, so a smaller instant is a mistake of unit or clock. */
+const EARLIEST_INSTANT = 1_577_836_800;
+/** 2200-01-01: catches milliseconds. */
+const LATEST_INSTANT = 7_258_118_400;
+
+const instant = z.int().min(EARLIEST_INSTANT).max(LATEST_INSTANT);
+const base64url = z.string().regex(/^[A-Za-z0-9_-]+$/, "Expected base64url.");
+/** A SHA-256 in base64url: a thumbprint or a link of the audit chain. */
+const digest = z.string().regex(/^[A-Za-z0-9_-]{43}$/, "Expected a SHA-256 in base64url.");
+const text = z.string().max(500);
+
+const publicJwk = z.discriminatedUnion("kty", [
+  z.strictObject({ kty: z.literal("EC"), crv: z.string(), x: base64url, y: base64url }),
+  z.strictObject({ kty: z.literal("RSA"), n: base64url, e: z.literal("AQAB") }),
+  z.strictObject({ kty: z.literal("OKP"), crv: z.literal("Ed25519"), x: base64url }),
+  z.strictObject({ kty: z.literal("AKP"), alg: z.string(), pub: base64url }),
+]);
+
+const ringKey = z.strictObject({
+  kid: digest,
+  alg: z.enum(ALGORITHMS),
+  publicJwk,
+  sealedJwk: z.string().regex(/^[A-Za-z0-9_-]*(\.[A-Za-z0-9_-]*){4}$/, "Expected a compact JWE."),
+  createdAt: instant,
+  publishedAt: instant.nullable(),
+  emitAfter: instant.nullable(),
+  emittedAt: instant.nullable(),
+  earlyEmit: z.boolean(),
+  retireHoldSeconds: z.int().min(1).nullable(),
+  retiredAt: instant.nullable(),
+  acceptUntil: instant.nullable(),
+  rolledBackAt: instant.nullable(),
+});
+
+const tombstone = z.strictObject({ kid: digest, revokedAt: instant, revokedBecause: text });
+
+const auditRecord = z.strictObject({
+  ring: base64url,
+  generation: z.int().min(1),
+  at: instant,
+  event: z.string(),
+  oldKid: digest.nullable(),
+  newKid: digest.nullable(),
+  earlyEmit: z.literal(true).optional(),
+  trigger: z.enum(["automatic", "manual"]),
+  actor: text,
+  reason: text.nullable(),
+  previous: digest,
+  hash: digest,
+});
+
+const documentSchema: z.ZodType<RingDocument> = z.strictObject({
+  schema: z.literal(DOCUMENT_SCHEMA),
+  kek: base64url,
+  ring: z.strictObject({
+    id: base64url,
+    generation: z.int().min(1),
+    committedAt: instant,
+    policy: policySchema as z.ZodType<RotationPolicy>,
+    pausedAt: instant.nullable(),
+    rotateRequestedAt: instant.nullable(),
+    jwksHeldUntil: z.int().min(0).max(LATEST_INSTANT),
+    keys: z.array(ringKey).min(1),
+    tombstones: z.array(tombstone),
+    auditTail: z.array(auditRecord).min(1).max(AUDIT_TAIL_RECORDS),
+  }),
+  mac: digest,
+}) as unknown as z.ZodType<RingDocument>;

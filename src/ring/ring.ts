@@ -1,0 +1,81 @@
+/**
+ * The key ring: a small immutable document, and what a key in it is. Every fact about time is an
+ * absolute instant written by the step that made it true, so that no later change of policy can
+ * shorten a promise already given.
+ */
+import type { Algorithm } from "./algorithm.ts";
+import type { AuditRecord } from "./audit.ts";
+import type { RotationPolicy } from "./policy.ts";
+
+export interface KeyRing {
+  /** Random, made at init; shown in the JWKS as `ring`. */
+  readonly id: string;
+  /** +1 at every commit; shown in the JWKS. */
+  readonly generation: number;
+  readonly committedAt: number;
+  readonly policy: RotationPolicy;
+  /** When an operator stopped the automatic steps; null when they run. */
+  readonly pausedAt: number | null;
+  /** When an operator asked for the next turnover ahead of schedule; null when nobody did. */
+  readonly rotateRequestedAt: number | null;
+  /**
+   * By when every cache filled under an earlier policy has let go of what it held. A key published
+   * after a change to a shorter cache TTL still waits for the copies made under the longer one.
+   */
+  readonly jwksHeldUntil: number;
+  /** Live keys in the order of their acceptance. */
+  readonly keys: readonly RingKey[];
+  /** Revoked kids, for ever. */
+  readonly tombstones: readonly Tombstone[];
+  /** The newest records, oldest first; the last is the head of the chain. Never empty once committed. */
+  readonly auditTail: readonly AuditRecord[];
+}
+
+export interface RingKey {
+  /** RFC 7638 SHA-256 thumbprint of the public key. */
+  readonly kid: string;
+  readonly alg: Algorithm;
+  readonly publicJwk: PublicJwk;
+  /** The private JWK as an encrypted JWK (RFC 7517 section 7). */
+  readonly sealedJwk: string;
+  /** When the key was accepted into the ring. */
+  readonly createdAt: number;
+  /** When publication was confirmed; null while a probe has not yet seen the key served. */
+  readonly publishedAt: number | null;
+  /** Promise made at publication: not before this instant does the key emit, save an audited early emit. */
+  readonly emitAfter: number | null;
+  readonly emittedAt: number | null;
+  /** True when an emergency made the key emit before `emitAfter`. */
+  readonly earlyEmit: boolean;
+  /** The longest retire hold of any policy in force while the key emitted; null until it has. */
+  readonly retireHoldSeconds: number | null;
+  readonly retiredAt: number | null;
+  /** Promise made on retiring: published until this instant. */
+  readonly acceptUntil: number | null;
+  /** When a rollback took the key out of service; such a key never emits again. */
+  readonly rolledBackAt: number | null;
+}
+
+export interface Tombstone {
+  readonly kid: string;
+  readonly revokedAt: number;
+  readonly revokedBecause: string;
+}
+
+/** The public members of a JWK, by key type (RFC 7518 section 6, RFC 8037 section 2; AKP for ML-DSA). */
+export type PublicJwk =
+  | { readonly kty: "EC"; readonly crv: string; readonly x: string; readonly y: string }
+  | { readonly kty: "RSA"; readonly n: string; readonly e: string }
+  | { readonly kty: "OKP"; readonly crv: string; readonly x: string }
+  | { readonly kty: "AKP"; readonly alg: string; readonly pub: string };
+
+/** A freshly generated key, sealed for one ring and in no ring yet. */
+export type NewKey = Pick<RingKey, "kid" | "alg" | "publicJwk" | "sealedJwk">;
+
+export function keyOf(ring: KeyRing, kid: string): RingKey | undefined {
+  return ring.keys.find((key) => key.kid === kid);
+}
+
+export function tombstoneOf(ring: KeyRing, kid: string): Tombstone | undefined {
+  return ring.tombstones.find((tombstone) => tombstone.kid === kid);
+}

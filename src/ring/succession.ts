@@ -1,0 +1,70 @@
+/** Who may emit next, and who may emit again. */
+import { emitHold } from "./hold.ts";
+import { emitterOf, keysIn } from "./phase.ts";
+import type { RotationPolicy } from "./policy.ts";
+import type { KeyRing, RingKey } from "./ring.ts";
+
+/**
+ * When an accepted key may emit: the promise made at its publication, or the hold of the policy
+ * now in force, whichever is later. Null while its publication is unconfirmed.
+ */
+export function emitDueAt(key: RingKey, policy: RotationPolicy): number | null {
+  if (key.publishedAt === null || key.emitAfter === null) return null;
+  return Math.max(key.emitAfter, key.publishedAt + emitHold(policy).seconds);
+}
+
+export function isMatured(key: RingKey, policy: RotationPolicy, now: number): boolean {
+  const dueAt = emitDueAt(key, policy);
+  return dueAt !== null && now >= dueAt;
+}
+
+/** The accepted key that the schedule will make emit: the oldest of the policy's algorithm. */
+export function nextEmitter(ring: KeyRing): RingKey | undefined {
+  return keysIn(ring, "accepted").find((key) => key.alg === ring.policy.alg);
+}
+
+/** Accepted keys of an algorithm that the policy no longer wants. They never signed, so they may simply go. */
+export function outdated(ring: KeyRing): RingKey[] {
+  return keysIn(ring, "accepted").filter((key) => key.alg !== ring.policy.alg);
+}
+
+/** A rollback stands until the next key emits; asking for it again changes nothing. */
+export function alreadyRolledBack(ring: KeyRing): boolean {
+  const emittingSince = emitterOf(ring).emittedAt ?? 0;
+  return ring.keys.some((key) => key.rolledBackAt !== null && key.rolledBackAt >= emittingSince);
+}
+
+/**
+ * The key that retired last, while every node still publishes it: one whose clock is ahead, or
+ * that has not reloaded the ring yet, drops it up to skew + refresh before `acceptUntil`.
+ */
+export function rollbackTarget(ring: KeyRing, now: number): RingKey | null {
+  const margin = ring.policy.skewSeconds + ring.policy.refreshSeconds;
+  const candidates = keysIn(ring, "retiring")
+    .filter((key) => key.rolledBackAt === null && now + margin < (key.acceptUntil ?? 0))
+    .sort((a, b) => (b.retiredAt ?? 0) - (a.retiredAt ?? 0));
+  return candidates[0] ?? null;
+}
+
+/**
+ * Who emits when the emitter is revoked, from the one that costs no honest token to the one that
+ * costs most: a matured successor; the key that retired last, which everyone still trusts; the
+ * accepted key that has been published longest; a fresh key.
+ */
+export type Successor =
+  | { readonly how: "matured" | "reinstated" | "early"; readonly kid: string }
+  | { readonly how: "fresh" };
+
+export function successorOf(ring: KeyRing, now: number): Successor {
+  const accepted = [...keysIn(ring, "accepted")].sort(
+    (a, b) => Number(b.alg === ring.policy.alg) - Number(a.alg === ring.policy.alg),
+  );
+  const matured = accepted.find((key) => isMatured(key, ring.policy, now));
+  if (matured !== undefined) return { how: "matured", kid: matured.kid };
+
+  const reinstated = rollbackTarget(ring, now);
+  if (reinstated !== null) return { how: "reinstated", kid: reinstated.kid };
+
+  const [early] = accepted;
+  return early === undefined ? { how: "fresh" } : { how: "early", kid: early.kid };
+}

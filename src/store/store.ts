@@ -1,0 +1,40 @@
+/**
+ * Where a ring is kept. Two methods are all that a store can do, so that one suite can prove
+ * every store (test it with `keyturn/testing`) and the only retry loop is the manager's.
+ */
+export interface RingStore {
+  /** For people: what and where, e.g. `file .keyturn/ring`. Never a secret. */
+  readonly description: string;
+
+  /** True when the ring lives no longer than this process, which then may make up its own KEK. */
+  readonly ephemeral?: boolean;
+
+  /**
+   * Reads the newest committed document.
+   *
+   * @returns `null` only when the store has answered that there is no ring.
+   * @throws KeyturnError `store_unavailable`, `store_permission` when it cannot tell,
+   *   `ring_corrupt` when there is a ring that cannot be read.
+   */
+  load(): Promise<Stored | null>;
+
+  /**
+   * Commits `document` if the newest revision still is `expected` (`null`: no ring yet).
+   *
+   * @returns the new revision, once the document would survive a power cut.
+   * @throws KeyturnError `conflict` when another commit came first and this one has left nothing
+   *   behind; `commit_unknown` when it cannot be told whether the commit happened (the caller
+   *   reloads and looks); `store_unavailable`, `store_permission`, `store_full` when it did not.
+   */
+  replace(document: string, expected: string | null): Promise<string>;
+}
+
+export interface Stored {
+  /** The document as it was given to `replace`, to the byte. */
+  readonly document: string;
+  /** Opaque. Names this commit: given by load, demanded by replace. */
+  readonly revision: string;
+}
+
+/** No store takes or returns more. 40 times the size of an ordinary ring, and the limit of AWS Secrets Manager. */
+export const DOCUMENT_BYTES_MAX = 65_536;
