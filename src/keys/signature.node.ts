@@ -12,6 +12,12 @@ import { rawFromDer } from "./ecdsa-signature.ts";
 
 export type Sign = (input: string) => string | Promise<string>;
 
+/**
+ * Room for one text, used by every call anew: beside an elliptic signature, a fresh buffer per
+ * token would show. Nobody shares it, because each call is done with it before it returns.
+ */
+const scratch = Buffer.allocUnsafeSlow(16_384);
+
 /** Imports the private key as a KeyObject. */
 export async function importSign(alg: Algorithm, privateJwk: JWK): Promise<Sign> {
   const key = createPrivateKey({ key: privateJwk as JsonWebKey, format: "jwk" });
@@ -24,7 +30,9 @@ export async function importSign(alg: Algorithm, privateJwk: JWK): Promise<Sign>
 }
 
 export function encodeText(text: string): string {
-  return Buffer.from(text, "utf8").toString("base64url");
+  // UTF-8 takes three bytes at most for a UTF-16 unit.
+  if (text.length * 3 > scratch.length) return Buffer.from(text, "utf8").toString("base64url");
+  return scratch.toString("base64url", 0, scratch.write(text, "utf8"));
 }
 
 /** RSASSA-PSS can only be asked for with an options object; beside an RSA signature its cost does not show. */
@@ -38,7 +46,8 @@ function pss(key: KeyObject, digest: string): Sign {
   return (input) => sign(digest, bytesOf(input), options).toString("base64url");
 }
 
-/** A signing input is base64url and dots: one byte per character. */
+/** A signing input is base64url and dots: one byte per character. The bytes are good until the next call. */
 function bytesOf(input: string): Buffer {
-  return Buffer.from(input, "latin1");
+  if (input.length > scratch.length) return Buffer.from(input, "latin1");
+  return scratch.subarray(0, scratch.write(input, "latin1"));
 }

@@ -10,7 +10,7 @@ import { AUDIT_TAIL_RECORDS, type AuditCause, type AuditEvent, chained, genesisH
 import { assertRing, assertSuccession } from "../ring/invariant.ts";
 import type { KeyRing } from "../ring/ring.ts";
 import type { Change } from "../ring/step.ts";
-import type { RingStore } from "../store/store.ts";
+import { type RingStore, ringMissing } from "../store/store.ts";
 import type { OnEvent } from "../telemetry/events.ts";
 import { readingOf, type Snapshot, type SnapshotHolder } from "./snapshot.ts";
 
@@ -103,9 +103,7 @@ export function committer(options: {
   /** A null decision on a missing ring is the caller's way to say that it needs one. */
   function held(base: Snapshot | null): Snapshot {
     if (base !== null) return base;
-    throw new KeyturnError("ring_missing", `There is no ring in ${store.description}.`, {
-      fix: "Create it once with `keyturn init`, or check that this is the right place.",
-    });
+    throw ringMissing(store);
   }
 
   return (decide, cause, kek) => inTurn(() => retrying(decide, cause, kek));

@@ -9,7 +9,7 @@ import { type PublicJwks, publicJwks } from "../ring/jwks.ts";
 import { type PlannedStep, timeline } from "../ring/plan.ts";
 import { parsePolicy, type RotationPolicy } from "../ring/policy.ts";
 import type { KeyRing } from "../ring/ring.ts";
-import type { RingStore } from "../store/store.ts";
+import { type RingStore, ringMissing } from "../store/store.ts";
 import type { OnEvent } from "../telemetry/events.ts";
 import { type Commands, commands } from "./commands.ts";
 import { committer } from "./commit.ts";
@@ -98,7 +98,7 @@ export async function createKeyManager(options: KeyManagerOptions): Promise<KeyM
   const schedule: Ticker = ticker(node);
 
   if ((await snapshots.reload()) === null) {
-    if (options.createIfMissing === false) throw missing(store);
+    if (options.createIfMissing === false) throw ringMissing(store);
     await commit(createRing(policy ?? parsePolicy({}), keks[0], options.probe === undefined), {
       trigger: "automatic",
       actor: "init",
@@ -160,12 +160,6 @@ function stale(snapshot: Snapshot, reading: Reading, cause: unknown): KeyturnErr
   );
 }
 
-function missing(store: RingStore): KeyturnError {
-  return new KeyturnError("ring_missing", `There is no ring in ${store.description}.`, {
-    fix: "Create it once with `keyturn init`. If there was one, this is the wrong place: do not create another.",
-  });
-}
-
 async function parseKeks({ kek, previousKek, store }: KeyManagerOptions): Promise<readonly [Kek, ...Kek[]]> {
   if (kek === undefined && store.ephemeral !== true) {
     throw new KeyturnError(
@@ -185,8 +179,9 @@ function parseIssuer(issuer: string): string {
   const url = URL.canParse(issuer) ? new URL(issuer) : null;
   const loopback = url !== null && ["localhost", "127.0.0.1", "[::1]"].includes(url.hostname);
   const lawful = url?.protocol === "https:" || (url?.protocol === "http:" && loopback);
-  if (lawful && url?.search === "" && url.hash === "" && !/[?#]/.test(issuer) && url.username === "")
-    return issuer;
+  // The URL parser drops white space and control characters; verifiers compare `iss` to the letter.
+  const bare = url?.username === "" && url.password === "" && !/[?#\s\p{Cc}]/u.test(issuer);
+  if (lawful && bare) return issuer;
   throw new KeyturnError("config_invalid", "The issuer is not an https URL without query and fragment.", {
     fix: "Use what stands in your tokens' `iss`, like https://auth.example.com; http is accepted on loopback only.",
     problems: [

@@ -32,7 +32,7 @@ const RESERVED = ["iss", "iat", "exp", "jti"] as const;
 /** The JWT claims set as JSON. `iat` and `exp` come from the very clock reading of the lease check. */
 export function payloadOf(claims: Claims, issuerJson: string, issuedAt: number, expiresAt: number): string {
   assertClaims(claims, expiresAt);
-  const own = JSON.stringify(claims);
+  const own = jsonOf(claims);
   if (own.length * 3 > CLAIMS_BYTES_MAX && new TextEncoder().encode(own).length > CLAIMS_BYTES_MAX)
     throw tooLarge();
   const set = `{"iss":${issuerJson},"iat":${issuedAt},"exp":${expiresAt},"jti":"${randomTokenId()}"`;
@@ -84,6 +84,20 @@ function assertClaims(claims: Claims, expiresAt: number): void {
   }
   if (typeof claims["toJSON"] === "function")
     throw invalid("Claims bring their own toJSON", "Pass a plain object.");
+}
+
+function jsonOf(claims: Claims): string {
+  let json: string;
+  try {
+    json = JSON.stringify(claims);
+  } catch {
+    // The cause would name members of the claims.
+    throw invalid("Claims hold what JSON cannot say", "Leave out bigints and circular references.");
+  }
+  // A boxed primitive is an object here and none in JSON.
+  if (!json.startsWith("{"))
+    throw invalid("Claims are not a JSON object", "Pass an object like { sub, aud }.");
+  return json;
 }
 
 function isListOfStrings(value: unknown): boolean {

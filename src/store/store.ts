@@ -2,6 +2,8 @@
  * Where a ring is kept. Two methods are all that a store can do, so that one suite can prove
  * every store (test it with `keyturn/testing`) and the only retry loop is the manager's.
  */
+import { KeyturnError } from "../errors.ts";
+
 export interface RingStore {
   /** For people: what and where, e.g. `file .keyturn/ring`. Never a secret. */
   readonly description: string;
@@ -38,3 +40,10 @@ export interface Stored {
 
 /** No store takes or returns more. 40 times the size of an ordinary ring, and the limit of AWS Secrets Manager. */
 export const DOCUMENT_BYTES_MAX = 65_536;
+
+/** For whoever needs a ring where the store has answered that there is none. */
+export function ringMissing({ description }: RingStore): KeyturnError {
+  return new KeyturnError("ring_missing", `There is no ring in ${description}.`, {
+    fix: "Create it once with `keyturn init`. If there was one, this is the wrong place: do not create another.",
+  });
+}

@@ -24,6 +24,7 @@ export type KeyturnEvent =
   | { readonly type: "step_blocked"; readonly because: BlockedBecause }
   | { readonly type: "store_failed"; readonly error: KeyturnError }
   | { readonly type: "store_recovered" }
+  | { readonly type: "audit_failed"; readonly error: unknown }
   | { readonly type: "tick_failed"; readonly error: unknown }
   | { readonly type: "token_signed"; readonly kid: string }
   | { readonly type: "token_refused"; readonly kid: string | null; readonly code: string }

@@ -69,7 +69,10 @@ describe("fileStore on a failing disk", () => {
       if (outcome === "commit_unknown") doubtful.push(`${met.call?.name} ${met.call?.path}`);
       return met.call !== undefined;
     });
-    expect(doubtful.map((call) => call.replace(/\/\S*\//, ""))).toEqual([`link ${ringFile(10)}`, "sync ring"]);
+    expect(doubtful.map((call) => call.replace(/\/\S*\//, ""))).toEqual([
+      `link ${ringFile(10)}`,
+      "sync ring",
+    ]);
   });
 
   it("does not write at all when it cannot read", async () => {

@@ -16,7 +16,9 @@ describe("fileStore in a process that is killed", () => {
     { name: "a commit that prunes", commits: 10 },
   ]) {
     for (const when of ["before", "after"]) {
-      it(`leaves the old ring or the new one: ${name}, ${when} every call`, { timeout: TIMEOUT }, async () => {
+      it(`leaves the old ring or the new one: ${name}, ${when} every call`, {
+        timeout: TIMEOUT,
+      }, async () => {
         const found = await untilSurvived((call) => killed(commits, when, call));
         expect(found.length).toBeGreaterThan(12);
         // Old up to the link, new from it on, and never old again.
@@ -41,7 +43,9 @@ describe("fileStore in 8 processes at once", () => {
       const loaded = await Promise.all(processes.map((child) => ask(child, "load")));
       expect(new Set(loaded)).toEqual(new Set([expected]));
 
-      const outcomes = await Promise.all(processes.map((child, index) => ask(child, `round ${round} by ${index}`)));
+      const outcomes = await Promise.all(
+        processes.map((child, index) => ask(child, `round ${round} by ${index}`)),
+      );
       const winner = outcomes.indexOf("committed");
       expect([...outcomes].sort()).toEqual(["committed", ...Array.from({ length: 7 }, () => "conflict")]);
       const stored = await fileStore(folder).load();
@@ -74,7 +78,8 @@ async function killed(commits: number, when: string, call: number): Promise<"old
   const folder = await newRingFolder();
   const store = fileStore(folder);
   let revision: string | null = null;
-  for (let commit = 1; commit <= commits; commit++) revision = await store.replace(`commit ${commit}`, revision);
+  for (let commit = 1; commit <= commits; commit++)
+    revision = await store.replace(`commit ${commit}`, revision);
   const old = await store.load();
 
   const child = spawn(process.execPath, [script("killed-commit.ts"), folder, "new", when, String(call)]);
@@ -100,10 +105,19 @@ async function killed(commits: number, when: string, call: number): Promise<"old
   return ring;
 }
 
-async function ask(child: ChildProcess, message: string): Promise<unknown> {
-  const answer = once(child, "message");
-  child.send(message);
-  return (await answer)[0];
+/** The answer of a process, or how it ended instead. */
+function ask(child: ChildProcess, message: string): Promise<unknown> {
+  return new Promise((resolve, reject) => {
+    const ended = (status: number | null) => reject(new Error(`The process ended with status ${status}.`));
+    child.once("exit", ended);
+    child.once("message", (answer) => {
+      child.off("exit", ended);
+      resolve(answer);
+    });
+    child.send(message, (error) => {
+      if (error !== null) reject(error);
+    });
+  });
 }
 
 function script(name: string): string {

@@ -2,10 +2,10 @@ import { chmod, mkdir, readFile, rename, stat, symlink, writeFile } from "node:f
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { fileStore, fileSystemWarning, KEPT_GENERATIONS } from "../../src/store/file.ts";
-import { DOCUMENT_BYTES_MAX, type RingStore } from "../../src/store/store.ts";
+import { DOCUMENT_BYTES_MAX } from "../../src/store/store.ts";
 import { storeContract } from "../../src/testing/index.ts";
-import { filesIn, newRingFolder, ringFile, seed, temporariesIn } from "./folders.ts";
-import { atEveryCall, codeOf, hookedIo, systemError } from "./hooked-io.ts";
+import { commitMany, filesIn, newRingFolder, ringFile, seed, temporariesIn } from "./folders.ts";
+import { hookedIo, systemError } from "./hooked-io.ts";
 
 describe("fileStore", () => {
   describe("keeps the contract of every store:", () => {
@@ -22,12 +22,13 @@ describe("fileStore", () => {
       const folder = join(await newRingFolder(), "made", "too");
       await fileStore(folder).replace("first", null);
       expect(await modeOf(join(folder, ringFile(1)))).toBe("600");
-      for (const made of [folder, join(folder, ".."), join(folder, "../..")]) expect(await modeOf(made)).toBe("700");
+      for (const made of [folder, join(folder, ".."), join(folder, "../..")])
+        expect(await modeOf(made)).toBe("700");
     });
 
     it("keeps the newest 8 commits, each to the byte, and nothing else", async () => {
       const folder = await newRingFolder();
-      await commitMany(fileStore(folder), 20);
+      await commitMany(folder, 20);
       const kept = [13, 14, 15, 16, 17, 18, 19, 20];
       expect(kept).toHaveLength(KEPT_GENERATIONS);
       expect(await filesIn(folder)).toEqual(kept.map(ringFile));
@@ -58,9 +59,18 @@ describe("fileStore", () => {
       expect(await filesIn(folder)).toEqual([...others, ...[0, 9, 11, 12].map(ringFile)].sort());
     });
 
+    it("removes what killed writers left of decided numbers, and leaves a running writer's file alone", async () => {
+      const folder = await newRingFolder();
+      await commitMany(folder, 9);
+      const temporary = (number: number) => `.${ringFile(number)}.0123456789abcdef01234567.tmp`;
+      for (const number of [1, 9, 10, 11]) await writeFile(join(folder, temporary(number)), "left");
+      await commitMany(folder, 1);
+      expect(await temporariesIn(folder)).toEqual([temporary(11)]);
+    });
+
     it("goes back one commit when the newest file is moved away by hand, and on from there", async () => {
       const folder = await newRingFolder();
-      await commitMany(fileStore(folder), 3);
+      await commitMany(folder, 3);
       const undone = (await fileStore(folder).load())?.revision ?? null;
       await rename(join(folder, ringFile(3)), join(folder, `${ringFile(3)}.bad`));
 
@@ -71,10 +81,19 @@ describe("fileStore", () => {
       await expect(fileStore(folder).replace("late", undone)).rejects.toMatchObject({ code: "conflict" });
     });
 
+    it("conflicts when the folder was restored from a backup with the same number and another document", async () => {
+      const folder = await newRingFolder();
+      await commitMany(folder, 2);
+      const revision = (await fileStore(folder).load())?.revision ?? null;
+      await seed(folder, { 2: "restored" });
+      await expect(fileStore(folder).replace("late", revision)).rejects.toMatchObject({ code: "conflict" });
+      expect((await fileStore(folder).load())?.document).toBe("restored");
+    });
+
     it("stops at the last number that a name can hold", async () => {
       const folder = await newRingFolder();
       await mkdir(folder);
-      await seed(folder, { 9_999_999_998: "last but one" });
+      await seed(folder, { 9999999998: "last but one" });
       const store = fileStore(folder);
       const last = await store.replace("last", (await store.load())?.revision ?? null);
       await expect(store.replace("one more", last)).rejects.toMatchObject({ code: "store_full" });
@@ -86,13 +105,21 @@ describe("fileStore", () => {
     const cases: readonly { name: string; bytes: string | Uint8Array; says: string }[] = [
       { name: "an empty file", bytes: "", says: "is empty" },
       { name: "a file that is not UTF-8", bytes: Uint8Array.of(0x7b, 0xff, 0x7d), says: "is not UTF-8" },
-      { name: "a file cut in the middle of a character", bytes: Uint8Array.of(0x7b, 0xc3), says: "is not UTF-8" },
-      { name: "a file over the limit", bytes: "x".repeat(DOCUMENT_BYTES_MAX + 1), says: "65537 bytes (limit 65536)" },
+      {
+        name: "a file cut in the middle of a character",
+        bytes: Uint8Array.of(0x7b, 0xc3),
+        says: "is not UTF-8",
+      },
+      {
+        name: "a file over the limit",
+        bytes: "x".repeat(DOCUMENT_BYTES_MAX + 1),
+        says: "65537 bytes (limit 65536)",
+      },
     ];
     for (const { name, bytes, says } of cases) {
       it(name, async () => {
         const folder = await newRingFolder();
-        await commitMany(fileStore(folder), 2);
+        await commitMany(folder, 2);
         await seed(folder, { 3: bytes });
         await expectRefusedEverywhere(folder, "ring_corrupt", [says, join(folder, ringFile(3))]);
         expect(await filesIn(folder)).toEqual([1, 2, 3].map(ringFile));
@@ -111,7 +138,10 @@ describe("fileStore", () => {
         await fileStore(folder).replace("first", null);
         const path = join(folder, ringFile(1));
         await chmod(path, mode);
-        await expectRefusedEverywhere(folder, "store_permission", [`0${mode.toString(8)}`, `chmod 0600 ${path}`]);
+        await expectRefusedEverywhere(folder, "store_permission", [
+          `0${mode.toString(8)}`,
+          `chmod 0600 ${path}`,
+        ]);
         await chmod(path, 0o600);
         expect((await fileStore(folder).load())?.document).toBe("first");
       });
@@ -131,71 +161,9 @@ describe("fileStore", () => {
     });
   });
 
-  describe("when others commit while it is paused", () => {
-    it("conflicts when they did so between its load and its replace", async () => {
-      const folder = await newRingFolder();
-      await commitMany(fileStore(folder), 1);
-      const paused = fileStore(folder);
-      const loaded = await paused.load();
-      await commitMany(fileStore(folder), 20);
-      await expect(paused.replace("late", loaded?.revision ?? null)).rejects.toMatchObject({ code: "conflict" });
-      await expectRing(folder, "commit 21", 8);
-    });
-
-    // 1 other takes its number, 8 leave it the oldest kept, 9 have it pruned, 20 all that it ever saw.
-    for (const others of [1, 8, 9, 20]) {
-      for (const before of [0, 3]) {
-        it(`has won or conflicts at whichever call ${others} others came, after ${before} commits`, async () => {
-          const outcomes = new Set<string>();
-          const calls = await atEveryCall(async (at) => {
-            const folder = await newRingFolder();
-            await commitMany(fileStore(folder), before);
-            const revision = (await fileStore(folder).load())?.revision ?? null;
-            let paused = false;
-            const io = hookedIo({
-              async before(call) {
-                if (call.number !== at) return;
-                paused = true;
-                await commitMany(fileStore(folder), others);
-              },
-            });
-            const outcome = await codeOf(fileStore(folder, io).replace("paused", revision));
-            if (!paused) return false;
-
-            // Once linked it has won and the others build on it; before, it must leave no trace.
-            const won = outcome === "committed";
-            if (!won) expect(outcome).toBe("conflict");
-            const last = before + others + (won ? 1 : 0);
-            await expectRing(folder, `commit ${last}`, Math.min(last, KEPT_GENERATIONS));
-            expect(await temporariesIn(folder)).toEqual([]);
-            if (!won) expect(await documentsIn(folder)).not.toContain("paused");
-            outcomes.add(outcome);
-            return true;
-          });
-          expect(calls).toBeGreaterThan(10);
-          expect(outcomes).toEqual(new Set(["committed", "conflict"]));
-        });
-      }
-    }
-  });
-
-  it("reads on when the number it found is pruned before it can be read", async () => {
-    const folder = await newRingFolder();
-    await commitMany(fileStore(folder), 1);
-    let pauses = 0;
-    const io = hookedIo({
-      async before({ name }) {
-        if (name !== "open" || pauses === 3) return;
-        pauses += 1;
-        await commitMany(fileStore(folder), 9);
-      },
-    });
-    expect((await fileStore(folder, io).load())?.document).toBe("commit 28");
-  });
-
   it("says who must be let in when the folder is closed to it", async () => {
     const folder = await newRingFolder();
-    await commitMany(fileStore(folder), 1);
+    await commitMany(folder, 1);
     const io = hookedIo({
       before: (call) => {
         if (call.name === "readdir") throw systemError("EACCES", call);
@@ -242,29 +210,13 @@ describe("fileSystemWarning", () => {
   });
 });
 
-async function commitMany(store: RingStore, times: number): Promise<void> {
-  for (let time = 0; time < times; time++) {
-    const stored = await store.load();
-    const commit = stored === null ? 1 : Number(stored.revision.split(".")[0]) + 1;
-    await store.replace(`commit ${commit}`, stored?.revision ?? null);
-  }
-}
-
-async function documentsIn(folder: string): Promise<string[]> {
-  const names = await filesIn(folder);
-  return Promise.all(names.map((name) => readFile(join(folder, name), "utf8")));
-}
-
-/** The ring is `document`, of a history of `length` numbers with no gap. */
-async function expectRing(folder: string, document: string, length: number): Promise<void> {
-  expect((await fileStore(folder).load())?.document).toBe(document);
-  const numbers = (await filesIn(folder)).map((name) => Number(name.split(".")[1]));
-  expect(numbers).toEqual(Array.from({ length }, (_, index) => (numbers[0] ?? 0) + index));
-}
-
 async function expectRefusedEverywhere(folder: string, code: string, says: readonly string[]): Promise<void> {
   const store = fileStore(folder);
-  for (const attempt of [() => store.load(), () => store.replace("new", null), () => store.replace("new", "1.x")]) {
+  for (const attempt of [
+    () => store.load(),
+    () => store.replace("new", null),
+    () => store.replace("new", "1.x"),
+  ]) {
     const error = await attempt().then(
       () => undefined,
       (error: unknown) => error,

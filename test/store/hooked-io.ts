@@ -38,8 +38,13 @@ export function hookedIo({ before, after }: Hooks): FileIo {
       readFile: () => met("readFile", path, () => file.readFile()),
       writeFile: (content) => met("writeFile", path, () => file.writeFile(content)),
       sync: () => met("sync", path, () => file.sync()),
-      // As in Linux, a close that fails has closed the file all the same.
-      close: () => met("close", path, () => file.close()).finally(() => file.close()),
+      async close() {
+        try {
+          await met("close", path, () => file.close());
+        } finally {
+          await file.close(); // As in Linux, a close that fails has closed the file all the same.
+        }
+      },
     };
   }
 

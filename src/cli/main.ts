@@ -1,0 +1,87 @@
+#!/usr/bin/env node
+/** The command line. Each command is a thin door to the same manager that the server uses. */
+import { Command, CommanderError } from "commander";
+import { auditCommand } from "./audit-command.ts";
+import { exitCodeOf } from "./exit-code.ts";
+import { initCommand } from "./init.ts";
+import { printFailure } from "./print.ts";
+import {
+  pauseCommand,
+  policyCommand,
+  resumeCommand,
+  revokeCommand,
+  rewrapCommand,
+  rollbackCommand,
+  rotateCommand,
+} from "./ring-commands.ts";
+import { jwksCommand, planCommand, statusCommand } from "./ring-views.ts";
+import { serveCommand } from "./serve-command.ts";
+import { signCommand, verifyCommand } from "./token-commands.ts";
+import { version } from "./version.ts";
+
+const EXAMPLES = `
+Examples:
+  keyturn init                       make KEK, API token, ring and keyturn.yaml
+  keyturn serve                      serve the JWKS and turn the keys over
+  keyturn status                     see the keys and the next step
+  keyturn sign --sub alice --aud api sign a token
+  keyturn rotate                     start the next turnover now
+  keyturn revoke <kid> --reason "laptop was stolen"
+
+Exit codes:
+  0 ok · 1 refused or conflict · 2 usage or configuration · 3 ring corrupt · 4 KEK
+  5 store unavailable · 6 commit unknown`;
+
+function program(): Command {
+  const root = new Command("keyturn")
+    .description("JWT signing keys that turn themselves over with no honest token rejected.")
+    .version(version())
+    .addHelpText("after", EXAMPLES);
+  const commands = [
+    initCommand(),
+    serveCommand(),
+    statusCommand(),
+    planCommand(),
+    rotateCommand(),
+    rollbackCommand(),
+    revokeCommand(),
+    pauseCommand(),
+    resumeCommand(),
+    policyCommand(),
+    jwksCommand(),
+    signCommand(),
+    verifyCommand(),
+    auditCommand(),
+    rewrapCommand(),
+  ];
+  for (const command of commands) root.addCommand(command);
+  return withoutExit(root);
+}
+
+/** Errors of usage come back here, so that one place chooses the exit code. */
+function withoutExit(command: Command): Command {
+  command.exitOverride().showHelpAfterError("(add --help for what it takes)");
+  for (const child of command.commands) withoutExit(child);
+  return command;
+}
+
+async function main(): Promise<number> {
+  try {
+    await program().parseAsync();
+    return 0;
+  } catch (error) {
+    // Commander has said what is wrong; help and version end this way too, with code 0.
+    if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : EXIT_USAGE;
+    printFailure(error);
+    return exitCodeOf(error);
+  }
+}
+
+const EXIT_USAGE = 2;
+
+// `keyturn status | head` closes the pipe early; that is no error.
+process.stdout.on("error", (error: NodeJS.ErrnoException) => {
+  process.exit(error.code === "EPIPE" ? 0 : 1);
+});
+
+process.exitCode = await main();

@@ -1,0 +1,202 @@
+/** `rotate rollback revoke pause resume policy rewrap`: an operator's hands on the ring. */
+import { userInfo } from "node:os";
+import { createInterface } from "node:readline/promises";
+import { type Command, Option } from "commander";
+import type { Command as Cause, Outcome, RevokeOutcome, RotateOutcome } from "../manager/commands.ts";
+import type { KeyManager } from "../manager/manager.ts";
+import type { RotationPolicy } from "../ring/policy.ts";
+import { command, type Options, option, usage, withJson, withRing, withSettings } from "./command.ts";
+import { formatInstant, printNote, printResult, shortKid } from "./print.ts";
+
+export function rotateCommand(): Command {
+  return changing("rotate", "start the next turnover now; no hold is shortened", (options) =>
+    withRing(options, async (manager) => {
+      const outcome = await manager.rotate(causeOf(options));
+      printResult(outcome, options["json"] === true, () => describeRotation(outcome));
+    }),
+  );
+}
+
+export function rollbackCommand(): Command {
+  return withYes(
+    changing("rollback", "let the key that retired last emit again", async (options) => {
+      requireReason(options);
+      await confirm(options, "The emitting key stops signing for good; the one before it signs again.");
+      return withRing(options, async (manager) => {
+        const outcome = await manager.rollback(causeOf(options) as Cause & { reason: string });
+        printResult(outcome, options["json"] === true, () =>
+          outcome.changed
+            ? `${shortKid(outcome.emitter)} emits again.`
+            : `Already rolled back to ${shortKid(outcome.emitter)}.`,
+        );
+      });
+    }),
+  );
+}
+
+export function revokeCommand(): Command {
+  return withYes(
+    changing(
+      "revoke",
+      "take a key out of the JWKS at once and for ever",
+      async (options, kid) => {
+        requireReason(options);
+        await confirm(options, "Every token that this key signed is refused from now on.");
+        return withRing(options, async (manager) => {
+          const whole = wholeKid(manager, kid as string);
+          const outcome = await manager.revoke(whole, causeOf(options) as Cause & { reason: string });
+          printResult(outcome, options["json"] === true, () => describeRevocation(outcome));
+        });
+      },
+      "<kid>",
+    ),
+  );
+}
+
+export function pauseCommand(): Command {
+  return simple(
+    "pause",
+    "stop the automatic steps; commands still work",
+    "Paused.",
+    "Paused already.",
+    (manager, cause) => manager.pause(cause),
+  );
+}
+
+export function resumeCommand(): Command {
+  return simple("resume", "let the automatic steps go on", "Resumed.", "Not paused.", (manager, cause) =>
+    manager.resume(cause),
+  );
+}
+
+export function rewrapCommand(): Command {
+  return simple(
+    "rewrap",
+    "move the ring from the previous KEK (--previous-kek-file) to the present one",
+    "The ring is sealed under the present KEK now. When every node has it, delete the previous one.",
+    "The ring is sealed under the present KEK already.",
+    (manager, cause) => manager.rewrap(cause),
+  );
+}
+
+export function policyCommand(): Command {
+  return changing(
+    "policy",
+    "show where the configured policy differs from the ring's; --apply puts it in force",
+    (options) =>
+      withRing(options, async (manager, { policy }) => {
+        const before = manager.status().policy;
+        const apply = options["apply"] === true;
+        const changed = apply && (await manager.applyPolicy(policy, causeOf(options))).changed;
+        const differences = differencesOf(before, policy);
+        printResult({ changed, differences }, options["json"] === true, () =>
+          describeDifferences(differences, apply),
+        );
+      }),
+  ).addOption(new Option("--apply", "put the configured policy in force, for every node"));
+}
+
+function changing(
+  name: string,
+  summary: string,
+  action: (options: Options, argument?: string) => Promise<void>,
+  argument?: string,
+): Command {
+  const declared = withSettings(withJson(command(name, summary)), false).addOption(
+    option("--reason <text>", "why; goes into the audit record"),
+  );
+  if (argument === undefined) return declared.action((options: Options) => action(options));
+  return declared.argument(argument).action((given: string, options: Options) => action(options, given));
+}
+
+function simple(
+  name: string,
+  summary: string,
+  done: string,
+  nothing: string,
+  act: (manager: KeyManager, cause: Cause) => Promise<Outcome>,
+): Command {
+  return changing(name, summary, (options) =>
+    withRing(options, async (manager) => {
+      const outcome = await act(manager, causeOf(options));
+      printResult(outcome, options["json"] === true, () => (outcome.changed ? done : nothing));
+    }),
+  );
+}
+
+function withYes(to: Command): Command {
+  return to.option("--yes", "do not ask; needed where nobody can be asked");
+}
+
+/** Asks on a terminal; elsewhere the answer must have been given in advance. */
+async function confirm(options: Options, consequence: string): Promise<void> {
+  if (options["yes"] === true) return;
+  if (!process.stdin.isTTY)
+    throw usage("This takes trust away and nobody can be asked.", "Add --yes if it is meant.");
+  const terminal = createInterface({ input: process.stdin, output: process.stderr });
+  const answer = await terminal.question(`${consequence} Go on? [y/N] `);
+  terminal.close();
+  if (!/^y(es)?$/i.test(answer.trim()))
+    throw usage("Not confirmed, nothing was changed.", "Answer y to go on.");
+}
+
+function requireReason({ reason }: Options): void {
+  if (reason === undefined)
+    throw usage("--reason is missing.", 'Say why, like: --reason "laptop was stolen".');
+}
+
+function causeOf({ reason }: Options): Cause {
+  const actor = `cli:${userInfo().username}`;
+  return typeof reason === "string" ? { actor, reason } : { actor };
+}
+
+/** A kid may be shortened to a beginning that only one key has. */
+function wholeKid(manager: KeyManager, given: string): string {
+  const { keys, revoked } = manager.status();
+  const kids = [...keys, ...revoked]
+    .map(({ kid }) => kid)
+    .filter((kid) => kid.startsWith(given.replace(/…$/, "")));
+  if (kids.length > 1) throw usage("Several keys begin like this.", "Give more of the kid.");
+  return kids[0] ?? given;
+}
+
+function describeRotation({ rotation, emitter, emitsAt }: RotateOutcome): string {
+  const when = emitsAt === null ? "as soon as its hold has passed" : `at ${formatInstant(emitsAt)}`;
+  switch (rotation) {
+    case "emitted":
+      return `${emitter} emits now.`;
+    case "scheduled":
+      return `The next key emits ${when}, at a tick of a running node.`;
+    case "in_progress":
+      return `A turnover is in progress: the next key emits ${when}.`;
+    case "just_done":
+      return `${emitter} took over less than an emit hold ago; that was the turnover.`;
+  }
+}
+
+function describeRevocation(outcome: RevokeOutcome): string {
+  if (outcome.earlyEmit)
+    printNote("no successor had passed its hold: until it has, some verifiers may not know the new key");
+  return [
+    `${outcome.kid} ${outcome.changed ? "is revoked" : "was revoked before"}; ${shortKid(outcome.emitter)} emits.`,
+    `Refused by every verifier that honours the cache TTL by ${formatInstant(outcome.refusedByAt)}.`,
+    ...outcome.unboundedFor.map((kind) => `No bound for ${kind}.`),
+  ].join("\n");
+}
+
+type Differences = Readonly<Record<string, { readonly ring: unknown; readonly configured: unknown }>>;
+
+function differencesOf(ring: RotationPolicy, configured: RotationPolicy): Differences {
+  const fields = (Object.keys(ring) as (keyof RotationPolicy)[]).filter(
+    (field) => ring[field] !== configured[field],
+  );
+  return Object.fromEntries(
+    fields.map((field) => [field, { ring: ring[field], configured: configured[field] }]),
+  );
+}
+
+function describeDifferences(differences: Differences, applied: boolean): string {
+  const lines = Object.entries(differences).map(([name, at]) => `${name}: ${at.ring} → ${at.configured}`);
+  if (lines.length === 0) return "The configured policy is in force.";
+  return [...lines, applied ? "In force now." : "`keyturn policy --apply` puts it in force."].join("\n");
+}

@@ -1,0 +1,37 @@
+/** The bearer token (RFC 6750) that lets a service sign. Only its SHA-256 is kept. */
+import { base64url } from "jose";
+import { KeyturnError } from "../errors.ts";
+
+/** Recognisable to secret scanners and to people. */
+const PREFIX = "keyturn_";
+
+/** 256 bits in base64url. */
+const LENGTH_MIN = 43;
+
+export function generateApiToken(): string {
+  return PREFIX + base64url.encode(crypto.getRandomValues(new Uint8Array(32)));
+}
+
+/** Tells whether a presented token is the right one. */
+export type ApiTokenCheck = (presented: string) => Promise<boolean>;
+
+/**
+ * @throws KeyturnError `api_token_invalid` when the token could be guessed; it is never part of the
+ *   message.
+ */
+export async function apiTokenCheck(text: string): Promise<ApiTokenCheck> {
+  const token = text.trim();
+  if (token.length < LENGTH_MIN || !/^[A-Za-z0-9._~+/=-]+$/.test(token) || new Set(token).size < 16) {
+    throw new KeyturnError("api_token_invalid", "The API token is shorter than 256 bits or not random.", {
+      fix: "Make one with `keyturn init`, or with: openssl rand 32 | basenc --base64url | tr -d =",
+    });
+  }
+  // Comparing MACs of hashes under a key of this process takes the same time whatever is presented.
+  const key = await crypto.subtle.generateKey({ name: "HMAC", hash: "SHA-256" }, false, ["sign", "verify"]);
+  const expected = await crypto.subtle.sign("HMAC", key, await sha256(token));
+  return async (presented) => crypto.subtle.verify("HMAC", key, expected, await sha256(presented));
+}
+
+function sha256(text: string): Promise<ArrayBuffer> {
+  return crypto.subtle.digest("SHA-256", new TextEncoder().encode(text));
+}

@@ -1,0 +1,77 @@
+/**
+ * The JWKS over HTTP. Body and headers are derived from (ring, now) and remembered until the ring
+ * or the next instant changes them, so an answer costs no more than sending it; never longer, so
+ * that no key outlives its time in a cached body.
+ */
+import type { KeyManager } from "../manager/manager.ts";
+import { maxAgeSeconds } from "../ring/hold.ts";
+import { jwksChangesAt, jwksEtag, publicJwks } from "../ring/jwks.ts";
+import type { KeyRing } from "../ring/ring.ts";
+
+export const JWKS_PATH = "/.well-known/jwks.json";
+
+/** One answer, ready to send. */
+export interface JwksAnswer {
+  readonly status: 200 | 304;
+  /** Names and values in turn, as `writeHead` takes them. */
+  readonly headers: readonly string[];
+  readonly body: string | null;
+}
+
+/** Answers a GET by its `If-None-Match`. A HEAD gets the same, less the body. */
+export type JwksAnswers = (ifNoneMatch: string | undefined) => JwksAnswer;
+
+export function jwksAnswers({ ring, clock }: Pick<KeyManager, "ring" | "clock">): JwksAnswers {
+  let derived = derive(ring(), clock.now());
+  return (ifNoneMatch) => {
+    const now = clock.now();
+    if (derived.ring !== ring() || now >= derived.until || now < derived.from) derived = derive(ring(), now);
+    return matches(ifNoneMatch, derived.etag) ? derived.notModified : derived.ok;
+  };
+}
+
+interface Derived {
+  readonly ring: KeyRing;
+  readonly from: number;
+  readonly until: number;
+  readonly etag: string;
+  readonly ok: JwksAnswer;
+  readonly notModified: JwksAnswer;
+}
+
+function derive(ring: KeyRing, now: number): Derived {
+  const body = JSON.stringify(publicJwks(ring, now));
+  const etag = jwksEtag(ring, now);
+  const validators = ["ETag", etag, "Cache-Control", cacheControl(ring), ...CROSS_ORIGIN];
+  const content = ["Content-Type", "application/jwk-set+json", "Content-Length", String(byteLength(body))];
+  return {
+    ring,
+    from: now,
+    until: jwksChangesAt(ring, now) ?? Infinity,
+    etag,
+    ok: { status: 200, headers: [...content, ...validators, "X-Content-Type-Options", "nosniff"], body },
+    notModified: { status: 304, headers: validators, body: null },
+  };
+}
+
+/**
+ * RFC 9111 section 5.2.2: anyone may keep it for max-age, and no longer, whatever the origin's
+ * state; the margin that max-age leaves of the cache TTL pays for refresh, fetches and skew.
+ */
+export function cacheControl(ring: KeyRing): string {
+  return `public, max-age=${maxAgeSeconds(ring.policy)}, must-revalidate`;
+}
+
+/** Public keys are for everyone, browsers included; the ETag so that they can revalidate. */
+const CROSS_ORIGIN = ["Access-Control-Allow-Origin", "*", "Access-Control-Expose-Headers", "ETag"];
+
+/** RFC 9110 section 13.1.2: a list of tags compared weakly, or `*`. */
+function matches(ifNoneMatch: string | undefined, etag: string): boolean {
+  if (ifNoneMatch === undefined) return false;
+  if (ifNoneMatch === etag || ifNoneMatch === "*") return true;
+  return ifNoneMatch.split(",").some((tag) => tag.trim().replace(/^W\//, "") === etag);
+}
+
+function byteLength(text: string): number {
+  return new TextEncoder().encode(text).length;
+}

@@ -1,0 +1,146 @@
+/**
+ * The configuration of a node: flags over environment over file over defaults. Strict, and all
+ * problems at once. Secrets come from files or the environment only, and are never printed back.
+ */
+import { existsSync } from "node:fs";
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { parseDocument } from "yaml";
+import { KeyturnError, type Problem } from "../errors.ts";
+import { POLICY_FIELDS, parsePolicy, policyProblems, type RotationPolicy } from "../ring/policy.ts";
+import { didYouMean, listed } from "../schema.ts";
+import { parseNodeSettings } from "./node-settings.ts";
+import { environmentName, SETTING_NAMES, type Settings, valueOf } from "./settings.ts";
+
+export interface Config extends Settings {
+  readonly policy: RotationPolicy;
+  /** The configuration file that was read, or null. */
+  readonly file: string | null;
+}
+
+/** Where the file store keeps the generations of the ring. */
+export function ringFolder({ folder }: Pick<Settings, "folder">): string {
+  return join(folder, "ring");
+}
+
+/** Looked for in the working directory when no file is named. */
+export const CONFIG_FILES = ["keyturn.yaml", "keyturn.json"] as const;
+
+/** Environment variables that hold secrets rather than settings; node/secrets.ts reads them. */
+export const SECRET_VARIABLES = ["KEYTURN_KEK", "KEYTURN_PREVIOUS_KEK", "KEYTURN_API_TOKEN"] as const;
+
+/** Names under which people try to put secrets into a file or a flag. */
+const SECRET_NAMES = ["kek", "previousKek", "apiToken"];
+
+/** The variable that names the configuration file. */
+const FILE_VARIABLE = "KEYTURN_CONFIG";
+
+/**
+ * @param flags settings from the command line, by name.
+ * @throws KeyturnError `config_not_found`, `config_parse`, `config_invalid`
+ */
+export async function readConfig(
+  flags: Readonly<Record<string, string>>,
+  environment: Readonly<Record<string, string | undefined>>,
+  configFile?: string,
+): Promise<Config> {
+  const named = configFile ?? environment[FILE_VARIABLE];
+  const file = named ?? CONFIG_FILES.find((name) => existsSync(name)) ?? null;
+  const fromFile = file === null ? {} : await readSettings(file);
+  const { settings: fromEnvironment, problems } = environmentSettings(environment);
+  const fromFlags = Object.fromEntries(
+    Object.entries(flags).map(([name, text]) => [name, valueOf(name, text)]),
+  );
+  return { ...complete({ ...fromFile, ...fromEnvironment, ...fromFlags }, problems), file };
+}
+
+async function readSettings(file: string): Promise<Record<string, unknown>> {
+  const text = await readFile(file, "utf8").catch((cause) => {
+    throw new KeyturnError("config_not_found", `The configuration file ${file} cannot be read.`, {
+      fix: "Check its path and permissions, or write one with `keyturn init`.",
+      cause,
+    });
+  });
+  // JSON is YAML (YAML 1.2.2 section 1.3), so one strict parser serves both.
+  const document = parseDocument(text, { uniqueKeys: true, strict: true });
+  const [error] = document.errors;
+  if (error !== undefined) throw unparsable(file, error.linePos?.[0], error.code);
+  const settings: unknown = document.toJS() ?? {};
+  if (typeof settings !== "object" || settings === null || Array.isArray(settings)) {
+    throw unparsable(file, undefined, "not a list of settings");
+  }
+  return settings as Record<string, unknown>;
+}
+
+/** The parser's own message quotes the line, and the line may hold a secret: only its place and kind are told. */
+function unparsable(
+  file: string,
+  place: { line: number; col: number } | undefined,
+  kind: string,
+): KeyturnError {
+  const where = place === undefined ? "" : ` at line ${place.line}, column ${place.col}`;
+  return new KeyturnError(
+    "config_parse",
+    `${file} is not valid YAML or JSON${where} (${kind.toLowerCase()}).`,
+    {
+      fix: "Write one setting per line, like: tokenSeconds: 900",
+    },
+  );
+}
+
+function environmentSettings(environment: Readonly<Record<string, string | undefined>>) {
+  const settings: Record<string, unknown> = {};
+  const problems: Problem[] = [];
+  const known = new Map(SETTING_NAMES.map((name) => [environmentName(name), name]));
+  const allowed: readonly string[] = [...SECRET_VARIABLES, FILE_VARIABLE];
+  for (const [variable, text] of Object.entries(environment)) {
+    if (!variable.startsWith("KEYTURN_") || text === undefined || allowed.includes(variable)) continue;
+    const name = known.get(variable);
+    if (name !== undefined) settings[name] = valueOf(name, text);
+    else problems.push(unknownName(variable, [...known.keys(), ...allowed]));
+  }
+  return { settings, problems };
+}
+
+function complete(
+  given: Record<string, unknown>,
+  found: readonly Problem[],
+): Settings & { policy: RotationPolicy } {
+  const policyInput = pick(given, (name) => POLICY_FIELDS.includes(name));
+  const rest = pick(given, (name) => !POLICY_FIELDS.includes(name));
+  const unknown = Object.keys(rest).filter((name) => !SETTING_NAMES.includes(name));
+  const node = parseNodeSettings(pick(rest, (name) => !unknown.includes(name)));
+  const problems = [
+    ...found,
+    ...unknown.map((name) =>
+      SECRET_NAMES.includes(name) ? inlineSecret(name) : unknownName(name, SETTING_NAMES),
+    ),
+    ...(Array.isArray(node) ? node : []),
+    ...policyProblems(policyInput),
+  ];
+  if (problems.length > 0 || Array.isArray(node)) {
+    throw new KeyturnError("config_invalid", `The configuration cannot be used. ${listed(problems)}`, {
+      fix: "Change the settings named; `keyturn init` writes a file that explains each.",
+      problems,
+    });
+  }
+  const policy = parsePolicy(policyInput);
+  return { ...policy, ...node, policy };
+}
+
+function unknownName(name: string, known: readonly string[]): Problem {
+  return {
+    code: "unknown_setting",
+    at: name,
+    message: `There is no such setting.${didYouMean(name, known)}`,
+  };
+}
+
+function inlineSecret(name: string): Problem {
+  const message = `A secret does not belong in a configuration. Put it into a file and name that as ${name}File.`;
+  return { code: "secret_inline", at: name, message };
+}
+
+function pick(from: Record<string, unknown>, wanted: (name: string) => boolean): Record<string, unknown> {
+  return Object.fromEntries(Object.entries(from).filter(([name]) => wanted(name)));
+}

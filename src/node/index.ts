@@ -1,0 +1,4 @@
+/** keyturn on Node: a configured server with its schedule, as `keyturn serve` runs it. */
+export { type Config, readConfig } from "./config.ts";
+export { type RunningNode, type ServeOptions, serve } from "./serve.ts";
+export type { Settings } from "./settings.ts";

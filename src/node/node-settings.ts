@@ -1,0 +1,64 @@
+/** The settings that are no part of the policy: what each may be, and what it is when left out. */
+import { join } from "node:path";
+import cron from "node-cron";
+import { z } from "zod";
+import type { Problem } from "../errors.ts";
+import type { RotationPolicy } from "../ring/policy.ts";
+import { problemsOf } from "../schema.ts";
+import type { Settings } from "./settings.ts";
+
+export type NodeSettings = Omit<Settings, keyof RotationPolicy>;
+
+/** All problems of the given settings, or the settings completed. */
+export function parseNodeSettings(given: Record<string, unknown>): NodeSettings | Problem[] {
+  const parsed = schema.safeParse(given);
+  if (!parsed.success) return problemsOf(parsed.error);
+  const settings = parsed.data;
+  return {
+    ...settings,
+    issuer: settings.issuer ?? defaultIssuer(settings.listen),
+    kekFile: settings.kekFile ?? join(settings.folder, "kek"),
+    previousKekFile: settings.previousKekFile ?? null,
+    apiTokenFile: settings.apiTokenFile ?? join(settings.folder, "api-token"),
+    auditLog: settings.auditLog ?? join(settings.folder, "audit.jsonl"),
+    jwksUrl: settings.jwksUrl ?? null,
+  };
+}
+
+/** Good enough to try keyturn out on one machine. */
+export function defaultIssuer(listen: string): string {
+  return `http://${listen}`;
+}
+
+const path = z.string({ error: "Expected a path." }).min(1, { error: "Expected a path, not an empty text." });
+
+const schema = z.object({
+  issuer: z.string({ error: "Expected a URL." }).optional(),
+  listen: z
+    .string({ error: "Expected address:port." })
+    .regex(/^(\[[0-9a-fA-F:]+\]|[^:\s]+):\d{1,5}$/, { error: "Expected address:port, like 127.0.0.1:3000." })
+    .default("127.0.0.1:3000"),
+  folder: path.default(".keyturn"),
+  kekFile: path.optional(),
+  previousKekFile: path.nullable().optional(),
+  apiTokenFile: path.optional(),
+  auditLog: path.optional(),
+  jwksUrl: z
+    .url({ protocol: /^https?$/, error: "Expected an http(s) URL." })
+    .nullable()
+    .optional(),
+  probe: z.boolean({ error: "Expected true or false." }).default(false),
+  tokenTyp: z
+    .string({ error: "Expected a media type like JWT or at+jwt." })
+    .regex(/^[A-Za-z0-9.+-]{1,60}$/, { error: "Expected a media type like JWT or at+jwt." })
+    .default("JWT"),
+  tickSchedule: z
+    .string()
+    .refine((expression) => cron.validate(expression), {
+      error: "Expected a cron expression, like * * * * *.",
+    })
+    .default("* * * * *"),
+  logLevel: z
+    .enum(["debug", "info", "warn", "error"], { error: "Expected debug, info, warn or error." })
+    .default("info"),
+});

@@ -1,0 +1,90 @@
+/**
+ * The HTTP server of a node. The JWKS is answered before anything else looks at the request: it is
+ * what every verifier asks for, and it must not pay for the middleware of other routes.
+ */
+import {
+  createServer,
+  type IncomingMessage,
+  type RequestListener,
+  type Server,
+  type ServerResponse,
+} from "node:http";
+import { getRequestListener } from "@hono/node-server";
+import { JWKS_PATH, type JwksAnswers } from "../http/jwks.ts";
+
+/** How long a client may take over its headers, and over the whole of its request. */
+const REQUEST_TIMEOUT_MILLISECONDS = 10_000;
+
+/** Longer than proxies commonly keep an idle connection, so that it is they who close it. */
+const KEEP_ALIVE_MILLISECONDS = 65_000;
+
+/** A server that answers 503 until it is given its app. */
+export function createHttpServer(): { readonly server: Server; serve(listener: RequestListener): void } {
+  let listener: RequestListener = starting;
+  const server = createServer(
+    {
+      headersTimeout: REQUEST_TIMEOUT_MILLISECONDS,
+      requestTimeout: REQUEST_TIMEOUT_MILLISECONDS,
+      keepAliveTimeout: KEEP_ALIVE_MILLISECONDS,
+    },
+    (request, response) => listener(request, response),
+  );
+  return {
+    server,
+    serve(ready) {
+      listener = ready;
+    },
+  };
+}
+
+export function listenerOf(
+  app: { fetch(request: Request): Response | Promise<Response> },
+  answers: JwksAnswers,
+): RequestListener {
+  const others = getRequestListener(app.fetch);
+  return (request, response) => {
+    if (request.url === JWKS_PATH && (request.method === "GET" || request.method === "HEAD")) {
+      answerJwks(request, response, answers);
+    } else {
+      void others(request, response);
+    }
+  };
+}
+
+function answerJwks(request: IncomingMessage, response: ServerResponse, answers: JwksAnswers): void {
+  const { status, headers, body } = answers(request.headers["if-none-match"]);
+  response.writeHead(status, headers as string[]);
+  // Node leaves the body of a HEAD out by itself.
+  response.end(body);
+}
+
+/** Before there is a ring a JWKS must be neither empty nor cacheable: either would be believed. */
+function starting(_request: IncomingMessage, response: ServerResponse): void {
+  response.writeHead(503, { "Cache-Control": "no-store", "Retry-After": "1" });
+  response.end();
+}
+
+/** Resolves to the port once the server listens. */
+export function listen(server: Server, address: string): Promise<number> {
+  const colon = address.lastIndexOf(":");
+  const host = address.slice(0, colon).replace(/^\[|\]$/g, "");
+  return new Promise((resolve, reject) => {
+    server.once("error", reject);
+    server.listen(Number(address.slice(colon + 1)), host, () => {
+      const bound = server.address();
+      resolve(typeof bound === "object" && bound !== null ? bound.port : 0);
+    });
+  });
+}
+
+/** Takes no new request, lets those under way finish, and cuts off what has not finished in time. */
+export function close(server: Server, graceMilliseconds: number): Promise<void> {
+  return new Promise((resolve) => {
+    const cutOff = setTimeout(() => server.closeAllConnections(), graceMilliseconds);
+    server.close(() => {
+      clearTimeout(cutOff);
+      resolve();
+    });
+    server.closeIdleConnections();
+  });
+}

@@ -1,0 +1,185 @@
+/**
+ * Every setting: its name, what it means, its default and why. The configuration file, the flags,
+ * the environment, `--help`, the file that `keyturn init` writes and the table in README.md all
+ * come from this one list.
+ */
+import { DEFAULT_POLICY, POLICY_FIELDS, type RotationPolicy } from "../ring/policy.ts";
+
+/** The settings as they are once complete; the policy stands among them, field by field. */
+export interface Settings extends RotationPolicy {
+  readonly issuer: string;
+  readonly listen: string;
+  readonly folder: string;
+  readonly kekFile: string;
+  readonly previousKekFile: string | null;
+  readonly apiTokenFile: string;
+  readonly auditLog: string;
+  readonly jwksUrl: string | null;
+  readonly probe: boolean;
+  readonly tokenTyp: string;
+  readonly tickSchedule: string;
+  readonly logLevel: "debug" | "info" | "warn" | "error";
+}
+
+export interface Setting {
+  readonly name: keyof Settings;
+  /** As shown to people. */
+  readonly default: string;
+  /** What it means, then why it is as it is by default. */
+  readonly about: string;
+}
+
+export const SETTINGS: readonly Setting[] = [
+  {
+    name: "issuer",
+    default: "http://<listen>",
+    about: "The iss of every token: an https URL, or http on loopback. Good enough to try keyturn out.",
+  },
+  {
+    name: "listen",
+    default: "127.0.0.1:3000",
+    about: "Address and port of the server. Loopback: what is to be reached from outside is for you to say.",
+  },
+  {
+    name: "folder",
+    default: ".keyturn",
+    about: "Where ring, KEK, API token and audit log lie. One folder to protect.",
+  },
+  {
+    name: "kekFile",
+    default: "<folder>/kek",
+    about:
+      "File with the key-encryption key (or KEYTURN_KEK in the environment). Keep its backup apart from the ring's.",
+  },
+  {
+    name: "previousKekFile",
+    default: "none",
+    about:
+      "File with the KEK before (or KEYTURN_PREVIOUS_KEK), until `keyturn rewrap` has moved the ring to the new one.",
+  },
+  {
+    name: "apiTokenFile",
+    default: "<folder>/api-token",
+    about: "File with the bearer token for POST /v1/tokens (or KEYTURN_API_TOKEN). At least 256 random bits.",
+  },
+  {
+    name: "auditLog",
+    default: "<folder>/audit.jsonl",
+    about: 'File to which every audit record is appended, or "stdout". The ring keeps the newest only.',
+  },
+  {
+    name: "jwksUrl",
+    default: "<issuer>/.well-known/jwks.json",
+    about:
+      "Where the public finds the JWKS, for discovery and probe. Set it when a CDN or another host serves it.",
+  },
+  {
+    name: "probe",
+    default: "false",
+    about: "Start a new key's hold only when jwksUrl is seen to show it. For deployments behind a CDN.",
+  },
+  {
+    name: "tokenTyp",
+    default: "JWT",
+    about: "The typ in the header of tokens. at+jwt makes them access tokens of RFC 9068.",
+  },
+  {
+    name: "tickSchedule",
+    default: "* * * * *",
+    about: "When to look for a due step, as a cron expression. A minute is early enough and costs one read.",
+  },
+  {
+    name: "logLevel",
+    default: "info",
+    about: "Least level that is logged: debug, info, warn or error.",
+  },
+  {
+    name: "alg",
+    default: DEFAULT_POLICY.alg,
+    about: "Algorithm of the next key. ES256: short tokens, fast to sign, in every JWT library.",
+  },
+  {
+    name: "rsaBits",
+    default: String(DEFAULT_POLICY.rsaBits),
+    about:
+      "Size of the next RSA key (2048, 3072, 4096), for RS and PS algorithms. 3072 is as strong as ES256.",
+  },
+  {
+    name: "rotateEverySeconds",
+    default: String(DEFAULT_POLICY.rotateEverySeconds),
+    about: "How long one key emits. A month: turnover is routine, and the JWKS stays at two keys.",
+  },
+  {
+    name: "jwksCacheSeconds",
+    default: String(DEFAULT_POLICY.jwksCacheSeconds),
+    about:
+      "C: how long anyone may keep the JWKS. What jose and jwks-rsa keep it for, whatever its headers say.",
+  },
+  {
+    name: "tokenSeconds",
+    default: String(DEFAULT_POLICY.tokenSeconds),
+    about: "T: longest lifetime of a token; more is refused. The shorter, the sooner an old key can go.",
+  },
+  {
+    name: "skewSeconds",
+    default: String(DEFAULT_POLICY.skewSeconds),
+    about: "S: clock difference tolerated between two machines. Far more than NTP leaves.",
+  },
+  {
+    name: "refreshSeconds",
+    default: String(DEFAULT_POLICY.refreshSeconds),
+    about: "R: how often a node reloads the ring. Its lag behind a commit; a store can be read that often.",
+  },
+  {
+    name: "leaseSeconds",
+    default: String(DEFAULT_POLICY.leaseSeconds),
+    about: "P: oldest copy of the ring that a node may sign with. Four refreshes may fail before it stops.",
+  },
+  {
+    name: "fetchSeconds",
+    default: String(DEFAULT_POLICY.fetchSeconds),
+    about: "F: one fetch of the JWKS, time-out included. The time-out of jose.",
+  },
+  {
+    name: "leewaySeconds",
+    default: String(DEFAULT_POLICY.leewaySeconds),
+    about: "L: how far past exp your verifiers still accept a token. A customary leeway.",
+  },
+  {
+    name: "overlapSeconds",
+    default: "2 × jwksCacheSeconds",
+    about: "Floor of both holds. One edge cache and one verifier cache; a value too short is refused.",
+  },
+  {
+    name: "standby",
+    default: String(DEFAULT_POLICY.standby),
+    about: "Keep a successor published at all times, so that an emergency revoke rejects no new token.",
+  },
+];
+
+export const SETTING_NAMES: readonly string[] = SETTINGS.map(({ name }) => name);
+
+/** Settings whose text, from a flag or the environment, stands for a number, a switch or nothing. */
+const NUMBERS = POLICY_FIELDS.filter((name) => name.endsWith("Seconds") || name === "rsaBits");
+const SWITCHES = ["standby", "probe"];
+
+/** A setting's value from its text. What does not convert stays text, for the schema to refuse by name. */
+export function valueOf(name: string, text: string): unknown {
+  if (NUMBERS.includes(name) && /^-?\d+(\.\d+)?$/.test(text)) return Number(text);
+  if (SWITCHES.includes(name) && /^(true|false)$/.test(text)) return text === "true";
+  return text;
+}
+
+/** `jwksCacheSeconds` → `KEYTURN_JWKS_CACHE_SECONDS`. */
+export function environmentName(setting: string): string {
+  return `KEYTURN_${kebab(setting).replaceAll("-", "_").toUpperCase()}`;
+}
+
+/** `jwksCacheSeconds` → `--jwks-cache-seconds`. */
+export function flagName(setting: string): string {
+  return `--${kebab(setting)}`;
+}
+
+function kebab(setting: string): string {
+  return setting.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
+}
