@@ -1,16 +1,8 @@
 /** The bearer token (RFC 6750) that lets a service sign. Only its SHA-256 is kept. */
-import { base64url } from "jose";
 import { KeyturnError } from "../errors.ts";
-
-/** Recognisable to secret scanners and to people. */
-const PREFIX = "keyturn_";
 
 /** 256 bits in base64url. */
 const LENGTH_MIN = 43;
-
-export function generateApiToken(): string {
-  return PREFIX + base64url.encode(crypto.getRandomValues(new Uint8Array(32)));
-}
 
 /** Tells whether a presented token is the right one. */
 export type ApiTokenCheck = (presented: string) => Promise<boolean>;

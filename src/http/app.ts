@@ -35,7 +35,7 @@ export function createApp(options: AppOptions): Hono {
   for (const path of DISCOVERY_PATHS) {
     app.get(path, (c) =>
       c.json(discoveryDocument(manager, jwksUrl), 200, {
-        "Cache-Control": cacheControl(manager.ring()),
+        "Cache-Control": cacheControl(manager.ring(), manager.lagSeconds()),
         "Access-Control-Allow-Origin": "*",
       }),
     );

@@ -21,17 +21,23 @@ export interface JwksAnswer {
 /** Answers a GET by its `If-None-Match`. A HEAD gets the same, less the body. */
 export type JwksAnswers = (ifNoneMatch: string | undefined) => JwksAnswer;
 
-export function jwksAnswers({ ring, clock }: Pick<KeyManager, "ring" | "clock">): JwksAnswers {
-  let derived = derive(ring(), clock.now());
+export function jwksAnswers({
+  ring,
+  clock,
+  lagSeconds,
+}: Pick<KeyManager, "ring" | "clock" | "lagSeconds">): JwksAnswers {
+  let derived = derive(ring(), clock.now(), lagSeconds());
   return (ifNoneMatch) => {
     const now = clock.now();
-    if (derived.ring !== ring() || now >= derived.until || now < derived.from) derived = derive(ring(), now);
+    const lag = lagSeconds();
+    if (!isCurrent(derived, ring(), now, lag)) derived = derive(ring(), now, lag);
     return matches(ifNoneMatch, derived.etag) ? derived.notModified : derived.ok;
   };
 }
 
 interface Derived {
   readonly ring: KeyRing;
+  readonly lag: number;
   readonly from: number;
   readonly until: number;
   readonly etag: string;
@@ -39,13 +45,18 @@ interface Derived {
   readonly notModified: JwksAnswer;
 }
 
-function derive(ring: KeyRing, now: number): Derived {
+function isCurrent(derived: Derived, ring: KeyRing, now: number, lag: number): boolean {
+  return derived.ring === ring && derived.lag === lag && now >= derived.from && now < derived.until;
+}
+
+function derive(ring: KeyRing, now: number, lag: number): Derived {
   const body = JSON.stringify(publicJwks(ring, now));
   const etag = jwksEtag(ring, now);
-  const validators = ["ETag", etag, "Cache-Control", cacheControl(ring), ...CROSS_ORIGIN];
+  const validators = ["ETag", etag, "Cache-Control", cacheControl(ring, lag), ...CROSS_ORIGIN];
   const content = ["Content-Type", "application/jwk-set+json", "Content-Length", String(byteLength(body))];
   return {
     ring,
+    lag,
     from: now,
     until: jwksChangesAt(ring, now) ?? Infinity,
     etag,
@@ -56,10 +67,11 @@ function derive(ring: KeyRing, now: number): Derived {
 
 /**
  * RFC 9111 section 5.2.2: anyone may keep it for max-age, and no longer, whatever the origin's
- * state; the margin that max-age leaves of the cache TTL pays for refresh, fetches and skew.
+ * state; the margin that max-age leaves of the cache TTL pays for refresh, fetches and skew. A node
+ * whose refreshes fail takes its lag off as well: what it serves is older, so it may be kept less.
  */
-export function cacheControl(ring: KeyRing): string {
-  return `public, max-age=${maxAgeSeconds(ring.policy)}, must-revalidate`;
+export function cacheControl(ring: KeyRing, lag: number): string {
+  return `public, max-age=${Math.max(0, maxAgeSeconds(ring.policy) - lag)}, must-revalidate`;
 }
 
 /** Public keys are for everyone, browsers included; the ETag so that they can revalidate. */

@@ -1,9 +1,14 @@
-/** Names drawn at random. Keys aside, this is all the randomness there is. */
+/** Names and secrets drawn at random. Keys aside, this is all the randomness there is. */
 import { base64url } from "jose";
 
 /** 128 bits: no two rings share an id. */
 export function randomRingId(): string {
   return base64url.encode(crypto.getRandomValues(new Uint8Array(16)));
+}
+
+/** An API token: 256 bits behind a prefix that secret scanners and people recognise. */
+export function randomApiToken(): string {
+  return `keyturn_${base64url.encode(crypto.getRandomValues(new Uint8Array(32)))}`;
 }
 
 /** The `jti` of a token (RFC 7519 section 4.1.7): unique, 122 random bits. */

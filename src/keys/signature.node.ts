@@ -12,12 +12,6 @@ import { rawFromDer } from "./ecdsa-signature.ts";
 
 export type Sign = (input: string) => string | Promise<string>;
 
-/**
- * Room for one text, used by every call anew: beside an elliptic signature, a fresh buffer per
- * token would show. Nobody shares it, because each call is done with it before it returns.
- */
-const scratch = Buffer.allocUnsafeSlow(16_384);
-
 /** Imports the private key as a KeyObject. */
 export async function importSign(alg: Algorithm, privateJwk: JWK): Promise<Sign> {
   const key = createPrivateKey({ key: privateJwk as JsonWebKey, format: "jwk" });
@@ -30,9 +24,7 @@ export async function importSign(alg: Algorithm, privateJwk: JWK): Promise<Sign>
 }
 
 export function encodeText(text: string): string {
-  // UTF-8 takes three bytes at most for a UTF-16 unit.
-  if (text.length * 3 > scratch.length) return Buffer.from(text, "utf8").toString("base64url");
-  return scratch.toString("base64url", 0, scratch.write(text, "utf8"));
+  return bytesOf(text).toString("base64url");
 }
 
 /** RSASSA-PSS can only be asked for with an options object; beside an RSA signature its cost does not show. */
@@ -46,8 +38,15 @@ function pss(key: KeyObject, digest: string): Sign {
   return (input) => sign(digest, bytesOf(input), options).toString("base64url");
 }
 
-/** A signing input is base64url and dots: one byte per character. The bytes are good until the next call. */
-function bytesOf(input: string): Buffer {
-  if (input.length > scratch.length) return Buffer.from(input, "latin1");
-  return scratch.subarray(0, scratch.write(input, "latin1"));
+/**
+ * Room for one text, written anew by every call: beside an elliptic signature, fresh buffers would
+ * show. It is safe to share because whoever takes bytes from it is done with them before it returns.
+ */
+const scratch = Buffer.allocUnsafeSlow(32_768);
+
+/** In UTF-8, good until the next call. */
+function bytesOf(text: string): Buffer {
+  // A UTF-16 unit takes three bytes at most.
+  if (text.length * 3 > scratch.length) return Buffer.from(text);
+  return scratch.subarray(0, scratch.write(text));
 }

@@ -5,12 +5,12 @@
 import { existsSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { parseDocument } from "yaml";
+import { type Document, parseDocument, type YAMLError } from "yaml";
 import { KeyturnError, type Problem } from "../errors.ts";
 import { POLICY_FIELDS, parsePolicy, policyProblems, type RotationPolicy } from "../ring/policy.ts";
 import { didYouMean, listed } from "../schema.ts";
 import { parseNodeSettings } from "./node-settings.ts";
-import { environmentName, SETTING_NAMES, type Settings, valueOf } from "./settings.ts";
+import { environmentName, SETTING_NAMES, type Settings, settingFromText } from "./settings.ts";
 
 export interface Config extends Settings {
   readonly policy: RotationPolicy;
@@ -35,6 +35,9 @@ const SECRET_NAMES = ["kek", "previousKek", "apiToken"];
 /** The variable that names the configuration file. */
 const FILE_VARIABLE = "KEYTURN_CONFIG";
 
+/** What Kubernetes and Docker put into every container's environment beside a service named keyturn. */
+const SERVICE_LINK = /^KEYTURN_(SERVICE_(HOST|PORT)\w*|PORT(_\d+_[A-Z]+\w*)?)$/;
+
 /**
  * @param flags settings from the command line, by name.
  * @throws KeyturnError `config_not_found`, `config_parse`, `config_invalid`
@@ -49,14 +52,15 @@ export async function readConfig(
   const fromFile = file === null ? {} : await readSettings(file);
   const { settings: fromEnvironment, problems } = environmentSettings(environment);
   const fromFlags = Object.fromEntries(
-    Object.entries(flags).map(([name, text]) => [name, valueOf(name, text)]),
+    Object.entries(flags).map(([name, text]) => [name, settingFromText(name, text)]),
   );
   return { ...complete({ ...fromFile, ...fromEnvironment, ...fromFlags }, problems), file };
 }
 
 async function readSettings(file: string): Promise<Record<string, unknown>> {
-  const text = await readFile(file, "utf8").catch((cause) => {
-    throw new KeyturnError("config_not_found", `The configuration file ${file} cannot be read.`, {
+  const text = await readFile(file, "utf8").catch((cause: NodeJS.ErrnoException) => {
+    const why = cause.code ?? "the system refused";
+    throw new KeyturnError("config_not_found", `The configuration file "${file}" cannot be read (${why}).`, {
       fix: "Check its path and permissions, or write one with `keyturn init`.",
       cause,
     });
@@ -64,28 +68,34 @@ async function readSettings(file: string): Promise<Record<string, unknown>> {
   // JSON is YAML (YAML 1.2.2 section 1.3), so one strict parser serves both.
   const document = parseDocument(text, { uniqueKeys: true, strict: true });
   const [error] = document.errors;
-  if (error !== undefined) throw unparsable(file, error.linePos?.[0], error.code);
-  const settings: unknown = document.toJS() ?? {};
-  if (typeof settings !== "object" || settings === null || Array.isArray(settings)) {
-    throw unparsable(file, undefined, "not a list of settings");
+  if (error !== undefined) throw unparsable(file, `is not valid YAML or JSON${described(error)}`);
+  const settings = valueIn(document, file) ?? {};
+  if (typeof settings !== "object" || Array.isArray(settings)) {
+    throw unparsable(file, "does not hold settings by name");
   }
   return settings as Record<string, unknown>;
 }
 
+function valueIn(document: Document, file: string): unknown {
+  try {
+    return document.toJS();
+  } catch {
+    // Aliases are resolved only here, and the message would quote them.
+    throw unparsable(file, "has an alias that leads nowhere, or to too much");
+  }
+}
+
 /** The parser's own message quotes the line, and the line may hold a secret: only its place and kind are told. */
-function unparsable(
-  file: string,
-  place: { line: number; col: number } | undefined,
-  kind: string,
-): KeyturnError {
+function described({ linePos, code }: YAMLError): string {
+  const [place] = linePos ?? [];
   const where = place === undefined ? "" : ` at line ${place.line}, column ${place.col}`;
-  return new KeyturnError(
-    "config_parse",
-    `${file} is not valid YAML or JSON${where} (${kind.toLowerCase()}).`,
-    {
-      fix: "Write one setting per line, like: tokenSeconds: 900",
-    },
-  );
+  return `${where} (${code.toLowerCase().replaceAll("_", " ")})`;
+}
+
+function unparsable(file: string, how: string): KeyturnError {
+  return new KeyturnError("config_parse", `${file} ${how}.`, {
+    fix: "Write one setting per line, like: tokenSeconds: 900",
+  });
 }
 
 function environmentSettings(environment: Readonly<Record<string, string | undefined>>) {
@@ -94,9 +104,10 @@ function environmentSettings(environment: Readonly<Record<string, string | undef
   const known = new Map(SETTING_NAMES.map((name) => [environmentName(name), name]));
   const allowed: readonly string[] = [...SECRET_VARIABLES, FILE_VARIABLE];
   for (const [variable, text] of Object.entries(environment)) {
-    if (!variable.startsWith("KEYTURN_") || text === undefined || allowed.includes(variable)) continue;
+    if (!variable.startsWith("KEYTURN_") || text === undefined) continue;
+    if (allowed.includes(variable) || SERVICE_LINK.test(variable)) continue;
     const name = known.get(variable);
-    if (name !== undefined) settings[name] = valueOf(name, text);
+    if (name !== undefined) settings[name] = settingFromText(name, text);
     else problems.push(unknownName(variable, [...known.keys(), ...allowed]));
   }
   return { settings, problems };

@@ -3,6 +3,7 @@ import { join } from "node:path";
 import cron from "node-cron";
 import { z } from "zod";
 import type { Problem } from "../errors.ts";
+import { parseIssuer } from "../manager/manager.ts";
 import type { RotationPolicy } from "../ring/policy.ts";
 import { problemsOf } from "../schema.ts";
 import type { Settings } from "./settings.ts";
@@ -14,9 +15,11 @@ export function parseNodeSettings(given: Record<string, unknown>): NodeSettings 
   const parsed = schema.safeParse(given);
   if (!parsed.success) return problemsOf(parsed.error);
   const settings = parsed.data;
+  const issuer = settings.issuer ?? defaultIssuer(settings.listen);
+  if (!isIssuer(issuer)) return [issuerNeeded(settings.listen)];
   return {
     ...settings,
-    issuer: settings.issuer ?? defaultIssuer(settings.listen),
+    issuer,
     kekFile: settings.kekFile ?? join(settings.folder, "kek"),
     previousKekFile: settings.previousKekFile ?? null,
     apiTokenFile: settings.apiTokenFile ?? join(settings.folder, "api-token"),
@@ -30,14 +33,36 @@ export function defaultIssuer(listen: string): string {
   return `http://${listen}`;
 }
 
+/** Other machines can reach this server, so an issuer on loopback would not do. */
+function issuerNeeded(listen: string): Problem {
+  const message = `A server on ${listen} needs one. ${ISSUER_EXPECTED}`;
+  return { code: "issuer_needed", at: "issuer", message };
+}
+
+const ISSUER_EXPECTED =
+  "Expected an https URL without query and fragment, like https://auth.example.com; http on loopback only.";
+const LISTEN_EXPECTED = "Expected address:port, like 127.0.0.1:3000.";
+const SCHEDULE_EXPECTED = 'Expected a cron expression, like "* * * * *".';
+const PORT_MAX = 65_535;
+
+function isAddress(text: string): boolean {
+  const [, port] = /^(?:\[[0-9a-fA-F:]+\]|[^:\s]+):(\d{1,5})$/.exec(text) ?? [];
+  return port !== undefined && Number(port) <= PORT_MAX;
+}
+
+function isIssuer(text: string): boolean {
+  try {
+    return parseIssuer(text) === text;
+  } catch {
+    return false;
+  }
+}
+
 const path = z.string({ error: "Expected a path." }).min(1, { error: "Expected a path, not an empty text." });
 
 const schema = z.object({
-  issuer: z.string({ error: "Expected a URL." }).optional(),
-  listen: z
-    .string({ error: "Expected address:port." })
-    .regex(/^(\[[0-9a-fA-F:]+\]|[^:\s]+):\d{1,5}$/, { error: "Expected address:port, like 127.0.0.1:3000." })
-    .default("127.0.0.1:3000"),
+  issuer: z.string({ error: ISSUER_EXPECTED }).refine(isIssuer, { error: ISSUER_EXPECTED }).optional(),
+  listen: z.string({ error: LISTEN_EXPECTED }).refine(isAddress, { error: LISTEN_EXPECTED }).default("127.0.0.1:3000"),
   folder: path.default(".keyturn"),
   kekFile: path.optional(),
   previousKekFile: path.nullable().optional(),
@@ -53,10 +78,8 @@ const schema = z.object({
     .regex(/^[A-Za-z0-9.+-]{1,60}$/, { error: "Expected a media type like JWT or at+jwt." })
     .default("JWT"),
   tickSchedule: z
-    .string()
-    .refine((expression) => cron.validate(expression), {
-      error: "Expected a cron expression, like * * * * *.",
-    })
+    .string({ error: SCHEDULE_EXPECTED })
+    .refine((expression) => cron.validate(expression), { error: SCHEDULE_EXPECTED })
     .default("* * * * *"),
   logLevel: z
     .enum(["debug", "info", "warn", "error"], { error: "Expected debug, info, warn or error." })

@@ -15,6 +15,9 @@ export interface Schedule {
 const JITTER_SECONDS_MAX = 10;
 const JITTER_PART = 6;
 
+/** `refreshSeconds` is a promise, so one refresh may fail, and each may take its time, before it is broken. */
+const REFRESHES_PER_PERIOD = 2;
+
 /** Longer delays overflow Node's timers (2^31 − 1 ms) and would fire at once. */
 const TIMER_SECONDS_MAX = 86_400;
 
@@ -46,12 +49,19 @@ export function startSchedule(manager: KeyManager, tickSchedule: string, onEvent
     maxRandomDelay: jitterMilliseconds(tickSchedule),
     suppressMissedWarning: true,
   });
-  const refreshEvery = Math.min(manager.ring().policy.refreshSeconds, TIMER_SECONDS_MAX);
-  const refreshes = setInterval(() => void refresh(), refreshEvery * 1000);
+  let stopped = false;
+  let timer: NodeJS.Timeout | undefined;
+  const armRefresh = () => {
+    if (stopped) return;
+    const seconds = manager.ring().policy.refreshSeconds / REFRESHES_PER_PERIOD;
+    timer = setTimeout(() => void refresh().then(armRefresh), Math.min(seconds, TIMER_SECONDS_MAX) * 1000);
+  };
+  armRefresh();
 
   return {
     async stop() {
-      clearInterval(refreshes);
+      stopped = true;
+      clearTimeout(timer);
       await ticks.destroy();
       await Promise.all(underWay);
     },

@@ -7,8 +7,8 @@ import { existsSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { dirname } from "node:path";
 import { KeyturnError } from "../errors.ts";
-import { generateApiToken } from "../http/api-token.ts";
 import { generateKek } from "../keys/kek.ts";
+import { randomApiToken } from "../keys/random.ts";
 import { createFileOnce } from "../store/create-file.ts";
 import { assertPrivate, makeFolder } from "../store/file-access.ts";
 import type { Config, SECRET_VARIABLES } from "./config.ts";
@@ -59,7 +59,7 @@ export async function createSecrets(config: Config, environment: Environment): P
   const token = await createUnlessGiven(
     "KEYTURN_API_TOKEN",
     config.apiTokenFile,
-    generateApiToken,
+    randomApiToken,
     environment,
   );
   return [...kek, ...token];

@@ -147,7 +147,7 @@ export const SETTINGS: readonly Setting[] = [
   },
   {
     name: "overlapSeconds",
-    default: "2 × jwksCacheSeconds",
+    default: "<2 × jwksCacheSeconds>",
     about: "Floor of both holds. One edge cache and one verifier cache; a value too short is refused.",
   },
   {
@@ -162,11 +162,13 @@ export const SETTING_NAMES: readonly string[] = SETTINGS.map(({ name }) => name)
 /** Settings whose text, from a flag or the environment, stands for a number, a switch or nothing. */
 const NUMBERS = POLICY_FIELDS.filter((name) => name.endsWith("Seconds") || name === "rsaBits");
 const SWITCHES = ["standby", "probe"];
+const OPTIONAL = ["previousKekFile", "jwksUrl", "overlapSeconds"];
 
 /** A setting's value from its text. What does not convert stays text, for the schema to refuse by name. */
-export function valueOf(name: string, text: string): unknown {
+export function settingFromText(name: string, text: string): unknown {
   if (NUMBERS.includes(name) && /^-?\d+(\.\d+)?$/.test(text)) return Number(text);
   if (SWITCHES.includes(name) && /^(true|false)$/.test(text)) return text === "true";
+  if (OPTIONAL.includes(name) && text === "none") return null;
   return text;
 }
 

@@ -11,7 +11,7 @@
  * the newest number once more when its temporary file is there; so whoever prunes the number it is
  * after has either been seen by that look, or has removed the temporary file, and the link fails.
  *
- * Limits: a local file system with hard links (`fileSystemWarning` names those known to be neither).
+ * Limits: a local file system with hard links (`fileSystemWarning` names those known not to do).
  */
 import { createHash } from "node:crypto";
 import { statfs } from "node:fs/promises";
@@ -24,10 +24,10 @@ import { conflict } from "./memory.ts";
 import { DOCUMENT_BYTES_MAX, type RingStore } from "./store.ts";
 
 /**
- * Two turnovers of accept, emit and revoke, and a little: what an operator may want to look back at
- * by hand. Not more, because a revoked key's private half stays sealed in them until they are gone.
+ * The newest and the one before, to go back to by hand should the disk spoil the newest. Not more,
+ * because a revoked key's private half stays sealed in an older file until that is gone.
  */
-export const KEPT_GENERATIONS = 8;
+export const KEPT_GENERATIONS = 2;
 
 /** As many digits as the name has: a commit each second for 300 years. */
 const NUMBER_MAX = 9_999_999_999;
@@ -76,7 +76,7 @@ async function commit(folder: string, base: number, document: string, io: FileIo
   return number;
 }
 
-/** A number pruned between the listing and the reading means 8 newer ones; that often in a row it is no accident. */
+/** A number pruned between the listing and the reading means newer ones; that often in a row it is no accident. */
 const READ_ATTEMPTS = 5;
 
 async function readNewest(folder: string, io: FileIo): Promise<Generation | null> {

@@ -1,4 +1,5 @@
 import { KeyturnError } from "../errors.ts";
+import { assertStorable } from "./document-limits.ts";
 import type { RingStore, Stored } from "./store.ts";
 
 /** The reference implementation: what every other store must be indistinguishable from. */
@@ -10,6 +11,7 @@ export function memoryStore(): RingStore {
     ephemeral: true,
     load: async () => stored,
     async replace(document, expected) {
+      assertStorable(document);
       if ((stored?.revision ?? null) !== expected) throw conflict();
       commits += 1;
       stored = { document, revision: String(commits) };

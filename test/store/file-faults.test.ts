@@ -133,7 +133,7 @@ describe("fileStore on a failing disk", () => {
     expect(await filesIn(folder)).toContain(ringFile(1));
 
     await fileStore(folder).replace("commit 11", next);
-    expect(await filesIn(folder)).toEqual([4, 5, 6, 7, 8, 9, 10, 11].map(ringFile));
+    expect(await filesIn(folder)).toEqual([10, 11].map(ringFile));
   });
 });
 

@@ -1,4 +1,5 @@
-import { chmod, mkdir, readFile, rename, stat, symlink, writeFile } from "node:fs/promises";
+import { chmod, mkdir, readFile, rename, stat, symlink, unlink, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { fileStore, fileSystemWarning, KEPT_GENERATIONS } from "../../src/store/file.ts";
@@ -26,10 +27,10 @@ describe("fileStore", () => {
         expect(await modeOf(made)).toBe("700");
     });
 
-    it("keeps the newest 8 commits, each to the byte, and nothing else", async () => {
+    it("keeps the newest commit and the one before, each to the byte, and nothing else", async () => {
       const folder = await newRingFolder();
       await commitMany(folder, 20);
-      const kept = [13, 14, 15, 16, 17, 18, 19, 20];
+      const kept = [19, 20];
       expect(kept).toHaveLength(KEPT_GENERATIONS);
       expect(await filesIn(folder)).toEqual(kept.map(ringFile));
       for (const number of kept) {
@@ -40,7 +41,7 @@ describe("fileStore", () => {
     it("takes the highest number for the ring, and ignores and keeps whatever else is in the folder", async () => {
       const folder = await newRingFolder();
       await mkdir(folder, { recursive: true });
-      await seed(folder, { 0: "zero", 9: "nine", 11: "eleven" });
+      await seed(folder, { 0: "zero", 11: "eleven" });
       const others = [
         "README",
         "kek",
@@ -56,7 +57,7 @@ describe("fileStore", () => {
       const stored = await store.load();
       expect(stored?.document).toBe("eleven");
       await store.replace("twelve", stored?.revision ?? null);
-      expect(await filesIn(folder)).toEqual([...others, ...[0, 9, 11, 12].map(ringFile)].sort());
+      expect(await filesIn(folder)).toEqual([...others, ...[0, 11, 12].map(ringFile)].sort());
     });
 
     it("removes what killed writers left of decided numbers, and leaves a running writer's file alone", async () => {
@@ -66,6 +67,23 @@ describe("fileStore", () => {
       for (const number of [1, 9, 10, 11]) await writeFile(join(folder, temporary(number)), "left");
       await commitMany(folder, 1);
       expect(await temporariesIn(folder)).toEqual([temporary(11)]);
+    });
+
+    it("goes on tidying when another process has removed a file first", async () => {
+      const folder = await newRingFolder();
+      await mkdir(folder);
+      await seed(
+        folder,
+        Object.fromEntries([1, 2, 3, 4, 5, 6, 7, 8, 9, 10].map((number) => [number, "seeded"])),
+      );
+      const io = hookedIo({
+        before: async ({ name, path }) => {
+          if (name === "unlink" && path.endsWith(ringFile(1))) await unlink(path);
+        },
+      });
+      const store = fileStore(folder, io);
+      await store.replace("commit 11", (await store.load())?.revision ?? null);
+      expect(await filesIn(folder)).toEqual([10, 11].map(ringFile));
     });
 
     it("goes back one commit when the newest file is moved away by hand, and on from there", async () => {
@@ -200,8 +218,12 @@ describe("fileSystemWarning", () => {
   });
 
   it("judges a folder that is yet to be made by the one it will be made in", async () => {
-    const folder = await newRingFolder();
-    expect(await fileSystemWarning(join(folder, "a/b"))).toBe(await fileSystemWarning(join(folder, "..")));
+    const typeOf = async (path: string) => {
+      if (path.startsWith("/run/ring")) throw Object.assign(new Error("ENOENT"), { code: "ENOENT" });
+      return path === "/run" ? 0x01021994 : 0xef53;
+    };
+    expect(await fileSystemWarning("/run/ring/a/b", typeOf)).toContain("/run is in memory");
+    expect(await fileSystemWarning(await newRingFolder())).toBe(await fileSystemWarning(tmpdir()));
   });
 
   it("is silent when it cannot tell", async () => {

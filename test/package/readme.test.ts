@@ -1,0 +1,147 @@
+/** README.md is run: its commands in the order of the page, in one folder, beside a real server. */
+import { type ChildProcess, spawn, spawnSync } from "node:child_process";
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { environmentName, SETTINGS } from "../../src/node/settings.ts";
+
+const readme = readFileSync("README.md", "utf8");
+const blocks = [...readme.matchAll(/^```(sh|ts)\n([\s\S]*?)^```$/gm)].map(([, language, code]) => ({
+  language: language as "sh" | "ts",
+  code: code as string,
+}));
+
+/** Set-up, run by the tests below it in the way that the comment says. */
+const START = "npm ci && npm start\n";
+const TEST = "npm ci && npm test\n";
+const INSTALL = "npm install keyturn\n";
+const REHEARSAL = /keyturn rehearse/;
+
+let clone: string;
+let project: string;
+let server: ChildProcess;
+let url: string;
+let greeting = "";
+
+beforeAll(async () => {
+  clone = mkdtempSync(join(tmpdir(), "keyturn-readme-"));
+  for (const name of ["package.json", "tsconfig.json", "tsconfig.build.json", "src"]) {
+    cpSync(name, join(clone, name), { recursive: true });
+  }
+  symlinkSync(resolve("node_modules"), join(clone, "node_modules"));
+  url = `http://127.0.0.1:${await freePort()}`;
+  const env = { ...process.env, KEYTURN_LISTEN: url.slice("http://".length) };
+  server = spawn("npm", ["start"], { cwd: clone, env, detached: true, stdio: ["ignore", "pipe", "pipe"] });
+  await new Promise<void>((ready, failed) => {
+    server.stdout?.on("data", (chunk) => {
+      greeting += chunk;
+      if (greeting.includes("-d '")) ready();
+    });
+    server.on("exit", () => failed(new Error(`npm start ended: ${greeting}`)));
+  });
+}, 60_000);
+
+afterAll(() => {
+  if (server.pid !== undefined) process.kill(-server.pid, "SIGTERM");
+  for (const folder of [clone, project]) if (folder) rmSync(folder, { recursive: true, force: true });
+});
+
+describe("the two commands that set everything up", () => {
+  it("stand first and are what CI runs", () => {
+    expect(blocks.slice(0, 2).map(({ code }) => code)).toEqual([START, TEST]);
+    const ci = readFileSync(".ci/run", "utf8");
+    for (const command of ["npm ci", "npm test", "npm run check"]) expect(ci).toContain(`\n${command}\n`);
+  });
+
+  it("greets with a curl line that signs a token when pasted anywhere", () => {
+    const curl = greeting.slice(greeting.indexOf("curl"));
+    const { stdout } = shell(curl, tmpdir());
+    expect(JSON.parse(stdout)).toEqual({
+      token: expect.stringMatching(/^ey.*\..*\./),
+      kid: expect.any(String),
+      expiresAt: expect.any(Number),
+    });
+  });
+});
+
+it("has commands that work as they stand, one after the other", () => {
+  const commands = blocks.filter(
+    ({ language, code }) =>
+      language === "sh" && ![START, TEST, INSTALL].includes(code) && !REHEARSAL.test(code),
+  );
+  expect(commands.length).toBeGreaterThan(5);
+  for (const { code } of commands) {
+    const { status, stdout, stderr } = shell(code, clone);
+    // A ring that has just been made has nothing to roll back to, and says so.
+    const refused = code.startsWith("keyturn rollback") && stderr.includes("[rollback_impossible]");
+    expect(status, `${code}\n${stdout}\n${stderr}`).toBe(refused ? 1 : 0);
+  }
+});
+
+it("has programs that run once the package is installed", () => {
+  project = mkdtempSync(join(tmpdir(), "keyturn-project-"));
+  writeFileSync(join(project, "package.json"), '{"type":"module"}');
+  const packed = spawnSync("npm", ["pack", "--ignore-scripts", "--pack-destination", project], {
+    encoding: "utf8",
+  });
+  expect(packed.status, packed.stderr).toBe(0);
+  const tarball = join(project, packed.stdout.trim().split("\n").at(-1) as string);
+
+  const installed = shell(INSTALL.replace("keyturn", `--prefer-offline --no-audit ${tarball}`), project);
+  expect(installed.status, installed.stderr).toBe(0);
+  mkdirSync(join(project, ".keyturn"), { mode: 0o700 });
+  cpSync(join(clone, ".keyturn", "ring"), join(project, ".keyturn", "ring"), { recursive: true });
+
+  for (const [i, { code }] of blocks.filter(({ language }) => language === "ts").entries()) {
+    const file = join(project, `example-${i}.ts`);
+    writeFileSync(file, code.replaceAll("http://127.0.0.1:3000", url));
+    const { status, stdout, stderr } = spawnSync(process.execPath, [file], {
+      cwd: project,
+      encoding: "utf8",
+      env: { ...process.env, KEYTURN_KEK: secret("kek"), API_TOKEN: secret("api-token") },
+    });
+    expect(status, `${code}\n${stderr}`).toBe(0);
+    expect(stdout).not.toBe("");
+  }
+}, 120_000);
+
+it("rehearses as the rehearsal's own test does", () => {
+  expect(blocks.filter(({ code }) => REHEARSAL.test(code))).toHaveLength(1);
+  expect(readFileSync("test/scenario/rehearsal.test.ts", "utf8")).toContain('"rehearse"');
+});
+
+it("lists every setting with its true default and reason", () => {
+  const rows = SETTINGS.map(
+    ({ name, default: fallback, about }) => `| \`${name}\` | \`${fallback}\` | ${about} |`,
+  );
+  const table = ["| setting | default | meaning |", "| --- | --- | --- |", ...rows].join("\n");
+  const [before, , after] = readme.split(/<!-- settings:.*-->|<!-- end of settings -->/);
+  const marker = readme.match(/<!-- settings:.*-->/)?.[0];
+  const written = `${before}${marker}\n${table}\n<!-- end of settings -->${after}`;
+  if (process.env["UPDATE_README"] === "1") writeFileSync("README.md", written);
+  else expect(readme).toBe(written);
+  expect(readme).toContain(environmentName("tokenSeconds"));
+});
+
+/** As a user's terminal would: bash, with the alias that README.md gives. */
+function shell(code: string, cwd: string) {
+  const alias = `shopt -s expand_aliases\nalias keyturn="${process.execPath} ${resolve("dist/cli/main.js")}"\n`;
+  const script = `set -e -o pipefail\n${alias}${code.replaceAll("http://127.0.0.1:3000", url)}`;
+  const env = { ...process.env, KEYTURN_LISTEN: url.slice("http://".length) };
+  return spawnSync("bash", ["-c", script], { cwd, encoding: "utf8", env });
+}
+
+function secret(name: string): string {
+  return readFileSync(join(clone, ".keyturn", name), "utf8").trim();
+}
+
+function freePort(): Promise<number> {
+  return new Promise((resolvePort) => {
+    const probe = createServer().listen(0, "127.0.0.1", () => {
+      const { port } = probe.address() as { port: number };
+      probe.close(() => resolvePort(port));
+    });
+  });
+}

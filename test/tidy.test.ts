@@ -1,0 +1,118 @@
+/** The rules of the house, as far as a program can tell. ARCHITECTURE.md gives the reasons. */
+import { readdirSync, readFileSync } from "node:fs";
+import { dirname, join, relative, resolve } from "node:path";
+import { describe, expect, it } from "vitest";
+
+/** Who may import whom, beside itself. Files directly in src count as folders of their own. */
+const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
+  "errors.ts": [],
+  "clock.ts": [],
+  "schema.ts": ["errors.ts"],
+  ring: ["errors.ts", "schema.ts"],
+  keys: ["errors.ts", "ring"],
+  store: ["errors.ts"],
+  telemetry: ["errors.ts", "ring"],
+  manager: ["errors.ts", "clock.ts", "ring", "keys", "store", "telemetry"],
+  http: ["errors.ts", "schema.ts", "ring", "telemetry", "manager"],
+  testing: ["errors.ts", "clock.ts", "store"],
+  node: ["errors.ts", "clock.ts", "schema.ts", "ring", "keys", "store", "telemetry", "manager", "http"],
+  rehearsal: ["errors.ts", "ring", "manager"],
+  cli: ["errors.ts", "ring", "telemetry", "manager", "node", "rehearsal"],
+  "index.ts": ["errors.ts", "clock.ts", "ring", "keys", "store", "telemetry", "manager"],
+};
+
+/** Packages from outside, and the only folders that may know them. */
+const MAY_USE: Readonly<Record<string, readonly string[]>> = {
+  jose: ["keys", "ring", "cli", "rehearsal"],
+  zod: ["ring", "http", "node", "schema.ts"],
+  canonicalize: ["ring"],
+  "fastest-levenshtein": ["schema.ts"],
+  hono: ["http"],
+  "@hono/node-server": ["node"],
+  "node-cron": ["node"],
+  pino: ["node"],
+  yaml: ["node"],
+  commander: ["cli"],
+};
+
+/** What reads the world, and the only places that may. */
+const AT_HOME: readonly { readonly what: RegExp; readonly homes: readonly string[] }[] = [
+  { what: /\bDate\.now\(|\bnew Date\(\)|\bperformance\.now\(/, homes: ["clock.ts"] },
+  { what: /\bMath\.random\(/, homes: [] },
+  { what: /\bconsole\./, homes: [] },
+  { what: /\bprocess\.env\b/, homes: ["cli"] },
+  { what: /\bgetRandomValues\(|\brandomUUID\(/, homes: ["keys"] },
+];
+
+/** Runtimes without Node must be able to load these. */
+const NO_NODE = [
+  "errors.ts",
+  "clock.ts",
+  "schema.ts",
+  "ring",
+  "telemetry",
+  "manager",
+  "http",
+  "testing",
+  "index.ts",
+];
+
+const SRC = resolve("src");
+const files = readdirSync(SRC, { recursive: true, encoding: "utf8" }).filter((name) => name.endsWith(".ts"));
+const sources = files.map((name) => ({ name, text: readFileSync(join(SRC, name), "utf8") }));
+
+describe.each(sources)("src/$name", ({ name, text }) => {
+  const home = name.split("/")[0] as string;
+  const imports = [...text.matchAll(/(?:from|import\()\s*"([^"]+)"/g)].map((match) => match[1] as string);
+  const code = text.replace(/\/\*[\s\S]*?\*\/|\/\/.*$/gm, "");
+
+  it("imports only what its folder may", () => {
+    for (const target of imports.filter((target) => target.startsWith("."))) {
+      const [folder] = relative(SRC, resolve(SRC, dirname(name), target)).split("/");
+      if (folder !== home) expect(MAY_IMPORT[home], `${target} from ${home}`).toContain(folder);
+    }
+    for (const target of imports.filter((target) => !/^[.#]|^node:/.test(target))) {
+      const known = Object.keys(MAY_USE).find((entry) => target === entry || target.startsWith(`${entry}/`));
+      expect(MAY_USE[known ?? ""], `${target} from ${home}`).toContain(home);
+    }
+  });
+
+  it("leaves clock, randomness, console and environment to their homes", () => {
+    for (const { what, homes } of AT_HOME) {
+      if (homes.includes(home) || homes.includes(name)) continue;
+      expect(code).not.toMatch(what);
+    }
+  });
+
+  it("is one idea, named by what it is", () => {
+    expect(text.split("\n").length).toBeLessThanOrEqual(300);
+    expect(name).not.toMatch(/(^|\/)(utils?|helpers?|common|misc|types)\b|Impl\b|\bBase[A-Z]/);
+  });
+});
+
+it.each(NO_NODE)("%s runs without Node", (home) => {
+  const reaching = sources.filter(
+    ({ name, text }) => name.split("/")[0] === home && /from "node:/.test(text),
+  );
+  expect(reaching.map(({ name }) => name)).toEqual([]);
+});
+
+it("knows every folder of src", () => {
+  expect(new Set(files.map((name) => name.split("/")[0]))).toEqual(new Set(Object.keys(MAY_IMPORT)));
+});
+
+it("needs nothing of Node to load the entry point `keyturn`", () => {
+  const seen = new Set<string>();
+  const visit = (path: string) => {
+    if (seen.has(path)) return;
+    seen.add(path);
+    const text = readFileSync(path, "utf8");
+    for (const [, target] of text.matchAll(/^(?:import|export)(?! type)[^;]*?from\s*"([^"]+)"/gm)) {
+      expect(target, path).not.toMatch(/^node:/);
+      if (target === "#signature") visit(join(SRC, "keys/signature.web.ts"));
+      else if (target?.startsWith(".")) visit(resolve(dirname(path), target));
+    }
+  };
+  visit(join(SRC, "index.ts"));
+  expect(seen.size).toBeGreaterThan(20);
+});
