@@ -27,6 +27,8 @@ export interface AuditEvent {
   readonly newKid: string | null;
   /** Present when an emergency made a key emit before its hold had passed. */
   readonly earlyEmit?: true;
+  /** What else was changed, by name: the fields of a new policy, the id of a new KEK. */
+  readonly details?: Readonly<Record<string, string | number | boolean | null>>;
 }
 
 /** Who caused a commit, and why. */
@@ -50,8 +52,22 @@ export interface AuditRecord extends AuditEvent, AuditCause {
   readonly hash: string;
 }
 
-/** Records kept inside the ring; older ones live in the audit sink alone. About 15 KB. */
+/** Records kept inside the ring; older ones live in the audit sink alone. */
 export const AUDIT_TAIL_RECORDS = 32;
+
+/** Long reasons make long records; whatever they say, the tail takes no more than a quarter of the document. */
+const AUDIT_TAIL_BYTES = 16_384;
+
+/** The newest of `records` that fit into the ring, and the newest in any case. */
+export function tailOf(records: readonly AuditRecord[]): AuditRecord[] {
+  const tail = records.slice(-AUDIT_TAIL_RECORDS);
+  while (tail.length > 1 && byteLength(tail) > AUDIT_TAIL_BYTES) tail.shift();
+  return tail;
+}
+
+function byteLength(records: readonly AuditRecord[]): number {
+  return new TextEncoder().encode(JSON.stringify(records)).length;
+}
 
 /** Adds the hash that chains `draft` to what it names as `previous`. */
 export async function chained(draft: Omit<AuditRecord, "hash">): Promise<AuditRecord> {

@@ -113,6 +113,7 @@ const auditRecord = z.strictObject({
   oldKid: digest.nullable(),
   newKid: digest.nullable(),
   earlyEmit: z.literal(true).optional(),
+  details: z.record(z.string(), z.union([text, z.number(), z.boolean(), z.null()])).optional(),
   trigger: z.enum(["automatic", "manual"]),
   actor: text,
   reason: text.nullable(),

@@ -5,10 +5,7 @@
 import { KeyturnError } from "../errors.ts";
 import { keysIn, phaseOf } from "./phase.ts";
 import { policyProblems } from "./policy.ts";
-import { type KeyRing, keyOf, type RingKey, tombstoneOf } from "./ring.ts";
-
-/** More live keys than any sound policy and any sequence of commands lead to. */
-const LIVE_KEYS_MAX = 16;
+import { isRoutine, type KeyRing, keyOf, LIVE_KEYS_MAX, type RingKey, tombstoneOf } from "./ring.ts";
 
 /** @throws KeyturnError `ring_invalid`, naming every rule that is broken. */
 export function assertRing(ring: KeyRing): void {
@@ -61,8 +58,10 @@ function brokenPromises(previous: KeyRing, next: KeyRing): string[] {
     [next.id === previous.id, "the ring keeps its id"],
     [next.generation === previous.generation + 1, "the generation grows by one"],
     [
-      previous.tombstones.every(({ kid }) => tombstoneOf(next, kid) !== undefined),
-      "a tombstone stays for ever",
+      previous.tombstones.every(
+        (tombstone) => isRoutine(tombstone) || tombstoneOf(next, tombstone.kid) !== undefined,
+      ),
+      "an operator's tombstone stays for ever",
     ],
     ...previous.keys.map((before): Rule => {
       const after = keyOf(next, before.kid);

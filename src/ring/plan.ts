@@ -5,7 +5,7 @@
 import type { Algorithm } from "./algorithm.ts";
 import { emitHold, type Hold, retireHold } from "./hold.ts";
 import { emitterOf, keysIn } from "./phase.ts";
-import type { KeyRing, NewKey } from "./ring.ts";
+import { type KeyRing, LIVE_KEYS_MAX, type NewKey, type RoutineReason } from "./ring.ts";
 import { accept, type Change, emit, revoke } from "./step.ts";
 import { alreadyRolledBack, emitDueAt, isMatured, nextEmitter, outdated } from "./succession.ts";
 
@@ -21,9 +21,6 @@ export type Step =
       readonly dueAt: number;
     };
 
-/** Why a key leaves without an operator: its last token has expired, or the policy wants another algorithm. */
-export type RoutineReason = "retired" | "superseded";
-
 /** The one step to carry out at `now`, or null. One per tick: a late schedule never bunches steps up. */
 export function nextStep(ring: KeyRing, now: number): Step | null {
   return upcoming(ring).find((step) => step.dueAt <= now) ?? null;
@@ -35,20 +32,26 @@ export function nextDueAt(ring: KeyRing): number | null {
   return instants.length === 0 ? null : Math.min(...instants);
 }
 
-/** Every step in sight, in the order in which steps due at once are taken. */
+/**
+ * Every step in sight, in the order in which steps due at once are taken. Superseding comes before
+ * the emit that uses up the matured successor. Confirming comes last: it alone waits for something
+ * outside, and must not keep a retired key's private half alive meanwhile.
+ */
 function upcoming(ring: KeyRing): Step[] {
-  const steps = [confirmStep(ring), emitStep(ring), acceptStep(ring), supersedeStep(ring), retireStep(ring)];
+  const steps = [supersedeStep(ring), emitStep(ring), acceptStep(ring), retireStep(ring), confirmStep(ring)];
   const due = steps.filter((step) => step !== null);
   if (ring.pausedAt === null) return due;
   // Paused: only what an operator asked for goes on.
   return ring.rotateRequestedAt === null ? [] : due.filter((step) => step.step !== "revoke");
 }
 
-function confirmStep(ring: KeyRing): Step | null {
-  const unconfirmed = keysIn(ring, "accepted").find((key) => key.publishedAt === null);
-  return unconfirmed === undefined
-    ? null
-    : { step: "confirm", kid: unconfirmed.kid, dueAt: unconfirmed.createdAt };
+/** An accepted key of the old algorithm stays as the emergency's successor until a new one can be. */
+function supersedeStep(ring: KeyRing): Step | null {
+  const next = nextEmitter(ring);
+  const [old] = outdated(ring);
+  const holdEndsAt = next === undefined ? null : emitDueAt(next, ring.policy);
+  if (old === undefined || holdEndsAt === null) return null;
+  return { step: "revoke", kid: old.kid, because: "superseded", dueAt: holdEndsAt };
 }
 
 /** The successor emits when both the turnover and its own hold have come due. */
@@ -61,18 +64,9 @@ function emitStep(ring: KeyRing): Step | null {
 
 /** With standby a successor is published at all times; without, just early enough to emit on time. */
 function acceptStep(ring: KeyRing): Step | null {
-  if (nextEmitter(ring) !== undefined) return null;
+  if (nextEmitter(ring) !== undefined || ring.keys.length >= LIVE_KEYS_MAX) return null;
   const onTime = turnoverAt(ring) - emitHold(ring.policy).seconds;
   return { step: "accept", alg: ring.policy.alg, dueAt: ring.policy.standby ? ring.committedAt : onTime };
-}
-
-/** An accepted key of the old algorithm stays as the emergency's successor until a new one can be. */
-function supersedeStep(ring: KeyRing): Step | null {
-  const next = nextEmitter(ring);
-  const [old] = outdated(ring);
-  const holdEndsAt = next === undefined ? null : emitDueAt(next, ring.policy);
-  if (old === undefined || holdEndsAt === null) return null;
-  return { step: "revoke", kid: old.kid, because: "superseded", dueAt: holdEndsAt };
 }
 
 function retireStep(ring: KeyRing): Step | null {
@@ -80,6 +74,13 @@ function retireStep(ring: KeyRing): Step | null {
   return first?.acceptUntil == null
     ? null
     : { step: "revoke", kid: first.kid, because: "retired", dueAt: first.acceptUntil };
+}
+
+function confirmStep(ring: KeyRing): Step | null {
+  const unconfirmed = keysIn(ring, "accepted").find((key) => key.publishedAt === null);
+  return unconfirmed === undefined
+    ? null
+    : { step: "confirm", kid: unconfirmed.kid, dueAt: unconfirmed.createdAt };
 }
 
 function turnoverAt(ring: KeyRing): number {

@@ -6,7 +6,7 @@ import { z } from "zod";
 import { KeyturnError, type Problem } from "../errors.ts";
 import { listed, problemsOf } from "../schema.ts";
 import { ALGORITHMS, type Algorithm, RSA_BITS, type RsaBits } from "./algorithm.ts";
-import { formatDuration } from "./duration.ts";
+import { exactDuration } from "./duration.ts";
 import { emitHold, marginSeconds, retireHold, sumOf, type Term } from "./hold.ts";
 
 export interface RotationPolicy {
@@ -132,7 +132,7 @@ function boundProblems(policy: RotationPolicy): Problem[] {
     refuse(
       "cache_too_short",
       "jwksCacheSeconds",
-      `JWKS cache ${formatDuration(policy.jwksCacheSeconds)} ≤ 2 × margin ${formatDuration(margin)}, where ` +
+      `JWKS cache ${exactDuration(policy.jwksCacheSeconds)} ≤ 2 × margin ${exactDuration(margin)}, where ` +
         `margin = ${spelled(marginTerms(policy))}. Raise jwksCacheSeconds, or refresh and fetch faster.`,
     );
     return problems; // max-age would not be positive, and every sum below would mislead.
@@ -147,7 +147,7 @@ function boundProblems(policy: RotationPolicy): Problem[] {
       refuse(
         "overlap_too_short",
         "overlapSeconds",
-        `${name} hold ${formatDuration(policy.overlapSeconds)} < ${formatDuration(sum)} = ${spelled(hold.terms)}. ` +
+        `${name} hold ${exactDuration(policy.overlapSeconds)} < ${exactDuration(sum)} = ${spelled(hold.terms)}. ` +
           "Raise overlapSeconds, or leave it out: it then is twice the JWKS cache, and each hold as long as it must be.",
       );
     }
@@ -156,15 +156,15 @@ function boundProblems(policy: RotationPolicy): Problem[] {
     refuse(
       "rotation_too_fast",
       "rotateEverySeconds",
-      `a key would emit for ${formatDuration(policy.rotateEverySeconds)}, but its successor must be published for ` +
-        `${formatDuration(emit.seconds)} first. Raise rotateEverySeconds to ${emit.seconds} or more.`,
+      `a key would emit for ${exactDuration(policy.rotateEverySeconds)}, but its successor must be published for ` +
+        `${exactDuration(emit.seconds)} first. Raise rotateEverySeconds to ${emit.seconds} or more.`,
     );
   }
   if (policy.leaseSeconds < policy.refreshSeconds) {
     refuse(
       "lease_too_short",
       "leaseSeconds",
-      `lease ${formatDuration(policy.leaseSeconds)} < refresh ${formatDuration(policy.refreshSeconds)}: a node ` +
+      `lease ${exactDuration(policy.leaseSeconds)} < refresh ${exactDuration(policy.refreshSeconds)}: a node ` +
         "would stop signing between two refreshes. Raise leaseSeconds to several times refreshSeconds.",
     );
   }
@@ -174,7 +174,8 @@ function boundProblems(policy: RotationPolicy): Problem[] {
       "jwks_too_large",
       "rotateEverySeconds",
       `up to ${published} keys would be published at once (limit ${PUBLISHED_KEYS_MAX}): a retired key stays for ` +
-        `${formatDuration(retire.seconds)} = ${spelled(retire.terms)}. Rotate less often or sign shorter tokens.`,
+        `${exactDuration(retire.seconds)} = ${retire.decidedBy === "sum" ? spelled(retire.terms) : "overlap"}. ` +
+        "Rotate less often or sign shorter tokens.",
     );
   }
   return problems;
@@ -197,8 +198,7 @@ function marginTerms(policy: RotationPolicy): Term[] {
 export function spelled(terms: readonly Term[]): string {
   return terms
     .map(
-      ({ name, seconds: each, times }) =>
-        `${times === 1 ? "" : `${times} × `}${name} ${formatDuration(each)}`,
+      ({ name, seconds: each, times }) => `${times === 1 ? "" : `${times} × `}${name} ${exactDuration(each)}`,
     )
     .join(" + ");
 }

@@ -7,6 +7,12 @@ import type { Algorithm } from "./algorithm.ts";
 import type { AuditRecord } from "./audit.ts";
 import type { RotationPolicy } from "./policy.ts";
 
+/**
+ * Live keys of a ring at most; every verifier downloads them all. Only turnovers by hand in quick
+ * succession get there: the ring then accepts no further key until one has left.
+ */
+export const LIVE_KEYS_MAX = 10;
+
 export interface KeyRing {
   /** Random, made at init; shown in the JWKS as `ring`. */
   readonly id: string;
@@ -25,7 +31,7 @@ export interface KeyRing {
   readonly jwksHeldUntil: number;
   /** Live keys in the order of their acceptance. */
   readonly keys: readonly RingKey[];
-  /** Revoked kids, for ever. */
+  /** Revoked kids: all that an operator revoked, and the newest of those that were retired by the schedule. */
   readonly tombstones: readonly Tombstone[];
   /** The newest records, oldest first; the last is the head of the chain. Never empty once committed. */
   readonly auditTail: readonly AuditRecord[];
@@ -60,6 +66,18 @@ export interface Tombstone {
   readonly kid: string;
   readonly revokedAt: number;
   readonly revokedBecause: string;
+}
+
+/** Why a key leaves without an operator: its last token has expired, or the policy wants another algorithm. */
+export const ROUTINE_REASONS = ["retired", "superseded"] as const;
+
+export type RoutineReason = (typeof ROUTINE_REASONS)[number];
+
+/** A ring turns over for ever, but a store's document is bounded; the audit log remembers every kid. */
+export const ROUTINE_TOMBSTONES_MAX = 32;
+
+export function isRoutine({ revokedBecause }: Tombstone): boolean {
+  return (ROUTINE_REASONS as readonly string[]).includes(revokedBecause);
 }
 
 /** The public members of a JWK, by key type (RFC 7518 section 6, RFC 8037 section 2; AKP for ML-DSA). */

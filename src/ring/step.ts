@@ -8,8 +8,17 @@ import type { AuditEvent } from "./audit.ts";
 import { emitHold, retireHold } from "./hold.ts";
 import { emitterOf } from "./phase.ts";
 import type { RotationPolicy } from "./policy.ts";
-import { type KeyRing, keyOf, type NewKey, type RingKey, tombstoneOf } from "./ring.ts";
-import { alreadyRolledBack, rollbackTarget, successorOf } from "./succession.ts";
+import {
+  isRoutine,
+  type KeyRing,
+  keyOf,
+  type NewKey,
+  type RingKey,
+  ROUTINE_TOMBSTONES_MAX,
+  type Tombstone,
+  tombstoneOf,
+} from "./ring.ts";
+import { alreadyRolledBack, isOnEveryNode, rollbackTarget, successorOf } from "./succession.ts";
 
 export interface Change {
   readonly ring: KeyRing;
@@ -157,23 +166,36 @@ export function applyPolicy(ring: KeyRing, policy: RotationPolicy, now: number):
   const keys = ring.keys.map((key) => ({
     ...key,
     retireHoldSeconds: longest(key.retireHoldSeconds, hold),
-    acceptUntil: key.retiredAt === null ? null : longest(key.acceptUntil, key.retiredAt + hold),
+    // A key that some node has dropped stays dropped: a rollback must find it known everywhere or not at all.
+    acceptUntil:
+      key.retiredAt !== null && isOnEveryNode(key, ring.policy, now)
+        ? longest(key.acceptUntil, key.retiredAt + hold)
+        : key.acceptUntil,
   }));
   const jwksHeldUntil = Math.max(ring.jwksHeldUntil, now + emitHold(ring.policy).seconds);
   return {
     ring: { ...ring, policy, keys, jwksHeldUntil },
-    event: { event: "policy_changed", oldKid: null, newKid: null },
+    event: { event: "policy_changed", oldKid: null, newKid: null, details: differences(ring.policy, policy) },
   };
 }
 
 export function samePolicy(a: RotationPolicy, b: RotationPolicy): boolean {
-  return (Object.keys(a) as (keyof RotationPolicy)[]).every((field) => a[field] === b[field]);
+  return Object.keys(differences(a, b)).length === 0;
 }
 
-/** Swaps sealed private keys for the same keys under another KEK. */
-export function resealed(ring: KeyRing, sealedByKid: ReadonlyMap<string, string>): Change {
+/** The fields in which `to` differs, with their new values. */
+function differences(from: RotationPolicy, to: RotationPolicy): NonNullable<AuditEvent["details"]> {
+  const fields = (Object.keys(from) as (keyof RotationPolicy)[]).filter((field) => from[field] !== to[field]);
+  return Object.fromEntries(fields.map((field) => [field, to[field]]));
+}
+
+/** Swaps sealed private keys for the same keys under the KEK with id `kek`. */
+export function resealed(ring: KeyRing, sealedByKid: ReadonlyMap<string, string>, kek: string): Change {
   const keys = ring.keys.map((key) => ({ ...key, sealedJwk: sealedByKid.get(key.kid) ?? key.sealedJwk }));
-  return { ring: { ...ring, keys }, event: { event: "rewrap", oldKid: null, newKid: null } };
+  return {
+    ring: { ...ring, keys },
+    event: { event: "rewrap", oldKid: null, newKid: null, details: { kek } },
+  };
 }
 
 function succeed(ring: KeyRing, now: number, fresh: NewKey | null) {
@@ -231,8 +253,15 @@ function buried(ring: KeyRing, { kid }: RingKey, because: string, now: number): 
   return {
     ...ring,
     keys: ring.keys.filter((key) => key.kid !== kid),
-    tombstones: [...ring.tombstones, { kid, revokedAt: now, revokedBecause: because }],
+    tombstones: remembered([...ring.tombstones, { kid, revokedAt: now, revokedBecause: because }]),
   };
+}
+
+/** Operators' tombstones stay for ever; of the schedule's, which never end, the newest are enough. */
+function remembered(tombstones: readonly Tombstone[]): Tombstone[] {
+  const routine = tombstones.filter(isRoutine);
+  const forgotten = new Set(routine.slice(0, -ROUTINE_TOMBSTONES_MAX));
+  return tombstones.filter((tombstone) => !forgotten.has(tombstone));
 }
 
 function unborn(fresh: NewKey, createdAt: number): RingKey {

@@ -31,19 +31,24 @@ export function outdated(ring: KeyRing): RingKey[] {
 /** A rollback stands until the next key emits; asking for it again changes nothing. */
 export function alreadyRolledBack(ring: KeyRing): boolean {
   const emittingSince = emitterOf(ring).emittedAt ?? 0;
-  return ring.keys.some((key) => key.rolledBackAt !== null && key.rolledBackAt >= emittingSince);
+  const predecessors = keysIn(ring, "retiring").filter(({ retiredAt }) => (retiredAt ?? 0) >= emittingSince);
+  return predecessors.length > 0 && predecessors.every(({ rolledBackAt }) => rolledBackAt !== null);
+}
+
+/** The key that retired last, while every node still publishes it. */
+export function rollbackTarget(ring: KeyRing, now: number): RingKey | null {
+  const candidates = keysIn(ring, "retiring")
+    .filter((key) => key.rolledBackAt === null && isOnEveryNode(key, ring.policy, now))
+    .sort((a, b) => (b.retiredAt ?? 0) - (a.retiredAt ?? 0));
+  return candidates[0] ?? null;
 }
 
 /**
- * The key that retired last, while every node still publishes it: one whose clock is ahead, or
- * that has not reloaded the ring yet, drops it up to skew + refresh before `acceptUntil`.
+ * Whether no node has dropped the key yet, nor will before it reloads the ring: one whose clock is
+ * ahead, or that has not reloaded, drops a retiring key up to skew + refresh before `acceptUntil`.
  */
-export function rollbackTarget(ring: KeyRing, now: number): RingKey | null {
-  const margin = ring.policy.skewSeconds + ring.policy.refreshSeconds;
-  const candidates = keysIn(ring, "retiring")
-    .filter((key) => key.rolledBackAt === null && now + margin < (key.acceptUntil ?? 0))
-    .sort((a, b) => (b.retiredAt ?? 0) - (a.retiredAt ?? 0));
-  return candidates[0] ?? null;
+export function isOnEveryNode(key: RingKey, policy: RotationPolicy, now: number): boolean {
+  return now + policy.skewSeconds + policy.refreshSeconds < (key.acceptUntil ?? Infinity);
 }
 
 /**
@@ -65,6 +70,6 @@ export function successorOf(ring: KeyRing, now: number): Successor {
   const reinstated = rollbackTarget(ring, now);
   if (reinstated !== null) return { how: "reinstated", kid: reinstated.kid };
 
-  const [early] = accepted;
+  const [early] = accepted.sort((a, b) => (a.publishedAt ?? now) - (b.publishedAt ?? now));
   return early === undefined ? { how: "fresh" } : { how: "early", kid: early.kid };
 }

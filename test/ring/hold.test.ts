@@ -65,8 +65,7 @@ describe("the retire hold", () => {
 
   it("grows by every second that a token, the lease or the leeway grows, and by two for one of skew", () => {
     const policy = parsePolicy({ tokenSeconds: 3600 });
-    const grown = (more: object) =>
-      retireHold({ ...policy, ...more }).seconds - retireHold(policy).seconds;
+    const grown = (more: object) => retireHold({ ...policy, ...more }).seconds - retireHold(policy).seconds;
     expect(grown({ tokenSeconds: 3601 })).toBe(1);
     expect(grown({ leaseSeconds: 121 })).toBe(1);
     expect(grown({ leewaySeconds: 31 })).toBe(1);

@@ -117,9 +117,7 @@ export function numberOf(kid: string): number {
 function fakePublicJwk(n: number, alg: Algorithm): PublicJwk {
   if (alg.startsWith("ES")) return { kty: "EC", crv: "P-256", x: `x${n}`, y: `y${n}` };
   if (alg.startsWith("ML")) return { kty: "AKP", alg, pub: `pub${n}` };
-  return alg === "EdDSA"
-    ? { kty: "OKP", crv: "Ed25519", x: `x${n}` }
-    : { kty: "RSA", n: `n${n}`, e: "AQAB" };
+  return alg === "EdDSA" ? { kty: "OKP", crv: "Ed25519", x: `x${n}` } : { kty: "RSA", n: `n${n}`, e: "AQAB" };
 }
 
 function carriedOut(step: Step, { ring, now, fresh }: SampleRing, confirmed: boolean): Change | null {
