@@ -11,6 +11,7 @@ export type ErrorCode =
   | "config_parse" // it is not YAML or JSON
   | "config_invalid" // it says something that cannot be (all problems are listed)
   | "policy_invalid" // durations or algorithm that would break a promise (all problems are listed)
+  | "clock_implausible" // the machine has lost its time
   // The key-encryption key and the API token
   | "kek_missing" // none configured, or its file is not there
   | "kek_invalid" // not 32 bytes of base64url, too regular to be random, or the published example
@@ -43,6 +44,7 @@ export type ErrorCode =
   | "claims_too_large" // over 8 KiB
   | "lifetime_too_long" // longer than the policy's tokenSeconds
   | "token_invalid" // did not verify
+  | "jwks_unavailable" // the JWKS at a URL cannot be fetched, or is none
   // HTTP
   | "unauthenticated"
   | "not_found"
@@ -52,6 +54,8 @@ export type ErrorCode =
   | "media_type_unsupported"
   // Audit
   | "audit_broken" // the chain of records does not hold
+  // Rehearsal
+  | "rehearsal_failed" // an honest token was rejected, or a step did not happen
   // A bug in keyturn
   | "internal";
 

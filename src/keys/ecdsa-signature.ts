@@ -19,6 +19,7 @@ function place(der: Buffer, from: number, raw: Buffer, to: number, length: numbe
   const first = from + 2;
   const next = first + (der[from + 1] as number);
   // Byte by byte, last to first: for so few, a call of copy and of fill would cost more than this.
-  for (let at = 1; at <= length; at++) raw[to + length - at] = next - at < first ? 0 : (der[next - at] as number);
+  for (let at = 1; at <= length; at++)
+    raw[to + length - at] = next - at < first ? 0 : (der[next - at] as number);
   return next;
 }

@@ -39,6 +39,8 @@ export async function parseKek(text: string, options: { allowExample?: boolean }
   }
   if (!/^[A-Za-z0-9_-]{43}$/.test(trimmed)) throw invalid("it is not 43 characters of base64url");
   const bytes = base64url.decode(trimmed);
+  // The last character carries four bits; were more let through, the example would have other spellings.
+  if (base64url.encode(bytes) !== trimmed) throw invalid("its last character does not end 32 bytes");
   if (new Set(bytes).size < DISTINCT_BYTES_MIN)
     throw invalid("its bytes follow a pattern and were not drawn at random");
   return deriveKek(bytes);

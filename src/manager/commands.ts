@@ -16,7 +16,7 @@ import type { Node } from "./tick.ts";
 
 /** Who commands, and why. Both go into the audit record. */
 export interface Command {
-  /** Default `operator`. */
+  /** Default `operator`. At most 500 printable characters. */
   readonly actor?: string;
   /** At most 500 printable characters; required where a command takes trust away. */
   readonly reason?: string;
@@ -95,6 +95,10 @@ export function commands(node: Node, adopt: (policy: RotationPolicy) => void): C
           if (state.state === "just_done" || state.state === "in_progress") return null;
           if (state.state === "ready" && holdHasPassed(ring, state.kid, now))
             return rules.emit(ring, state.kid, now);
+          if (ring.rotateRequestedAt !== null) {
+            found.rotation = "in_progress";
+            return null;
+          }
           found.rotation = "scheduled";
           return rules.requestRotation(ring, now);
         }),
@@ -130,7 +134,11 @@ export function commands(node: Node, adopt: (policy: RotationPolicy) => void): C
         ...describe(snapshot, event !== null),
         kid,
         earlyEmit: event?.earlyEmit === true,
-        refusedByAt: revokedAt + revocationBoundSeconds(snapshot.ring.policy),
+        // Copies made under an earlier policy with a longer cache TTL live as long as that allowed.
+        refusedByAt: Math.max(
+          revokedAt + revocationBoundSeconds(snapshot.ring.policy),
+          snapshot.ring.jwksHeldUntil,
+        ),
         unboundedFor: UNBOUNDED_VERIFIERS,
       };
     },
@@ -176,7 +184,7 @@ async function rewrapped({ ring, kek }: Snapshot, node: Node): Promise<rules.Cha
     const entry = { ring: ring.id, kid };
     sealed.set(kid, await sealJwk(await openJwk(sealedJwk, entry, kek), entry, node.kek));
   }
-  return rules.resealed(ring, sealed);
+  return rules.resealed(ring, sealed, node.kek.id);
 }
 
 /** Commands act on a ring that is there; without one the commit answers `ring_missing`. */
@@ -191,20 +199,23 @@ function describe({ ring }: Snapshot, changed: boolean): Outcome {
 }
 
 function causeOf({ actor = "operator", reason }: Command, need?: "required"): AuditCause {
-  return { trigger: "manual", actor, reason: parseReason(reason, need) };
+  return { trigger: "manual", actor: printable("An actor", actor), reason: parseReason(reason, need) };
 }
 
-/** Reasons end up in logs and terminals, so nothing in them may steer either. */
 function parseReason(reason: string | undefined, need?: "required"): string | null {
   const given = reason?.trim() ?? "";
-  if (given === "" && need !== "required") return null;
-  if (given !== "" && given.length <= REASON_LENGTH_MAX && !/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/u.test(given))
-    return given;
+  return given === "" && need !== "required" ? null : printable("A reason", given);
+}
+
+/** Reasons and actors end up in logs and terminals, so nothing in them may steer either. */
+function printable(what: "A reason" | "An actor", text: string): string {
+  const fits = text !== "" && text.length <= REASON_LENGTH_MAX;
+  if (fits && !/[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/u.test(text)) return text;
   throw new KeyturnError(
     "reason_invalid",
-    `A reason of 1 to ${REASON_LENGTH_MAX} printable characters is needed.`,
+    `${what} of 1 to ${REASON_LENGTH_MAX} printable characters is needed.`,
     {
-      fix: "Say why in one line, like: laptop with the backup was stolen.",
+      fix: "Say who and why in one line each, like: laptop with the backup was stolen.",
     },
   );
 }

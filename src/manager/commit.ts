@@ -6,7 +6,7 @@ import type { Clock } from "../clock.ts";
 import { isKeyturnError, KeyturnError } from "../errors.ts";
 import type { Kek } from "../keys/kek.ts";
 import { sealRing } from "../keys/sealed-ring.ts";
-import { AUDIT_TAIL_RECORDS, type AuditCause, type AuditEvent, chained, genesisHash } from "../ring/audit.ts";
+import { type AuditCause, type AuditEvent, chained, genesisHash, tailOf } from "../ring/audit.ts";
 import { assertRing, assertSuccession } from "../ring/invariant.ts";
 import type { KeyRing } from "../ring/ring.ts";
 import type { Change } from "../ring/step.ts";
@@ -51,53 +51,51 @@ export function committer(options: {
   }
 
   async function retrying(decide: Decide, cause: AuditCause, kek?: Kek): Promise<Committed> {
+    // Tries whose answer was lost. One that is not to be seen may still be on its way.
+    const lost: { readonly ring: KeyRing; readonly event: AuditEvent }[] = [];
+    const orUnknown = (error: unknown): never => {
+      throw lost.length === 0 ? error : unknown(error);
+    };
     for (let attempts = 0; attempts < ATTEMPTS_MAX; attempts++) {
-      const base = await snapshots.reload();
+      const base = await snapshots.reload().catch(orUnknown);
+      const arrived = base === null ? undefined : lost.find(({ ring }) => isIn(ring, base.ring));
+      if (lost.length > 0) onEvent({ type: "commit_reconciled", committed: arrived !== undefined });
+      if (base !== null && arrived !== undefined) return { snapshot: base, event: arrived.event };
+
       const now = Math.max(clock.now(), base?.ring.committedAt ?? 0);
       const change = await decide(base, now);
       if (change === null) return { snapshot: held(base), event: null };
       const next = await recorded(base?.ring ?? null, change, now, cause);
-      const committed = await attempt(base, next, kek ?? base?.kek ?? options.kek);
-      if (committed !== null) return { snapshot: committed, event: change.event };
+      const outcome = await attempt(base, next, kek ?? base?.kek ?? options.kek).catch(orUnknown);
+      if (outcome === "unknown") lost.push({ ring: next, event: change.event });
+      else if (outcome !== "conflict") return { snapshot: outcome, event: change.event };
     }
+    if (lost.length > 0) throw unknown();
     throw new KeyturnError("conflict", `Other nodes committed first, ${ATTEMPTS_MAX} times in a row.`, {
       fix: "Try again. If this lasts, more writers share the ring than its policy has work for.",
     });
   }
 
-  /** The snapshot of `next` once it is committed; null when another commit stands in its place. */
-  async function attempt(base: Snapshot | null, next: KeyRing, kek: Kek): Promise<Snapshot | null> {
+  /** The snapshot of `next` once it is committed. Unknown: the answer was lost, and only the store can tell. */
+  async function attempt(
+    base: Snapshot | null,
+    next: KeyRing,
+    kek: Kek,
+  ): Promise<Snapshot | "conflict" | "unknown"> {
     if (base === null) assertRing(next);
     else assertSuccession(base.ring, next);
     const readAt = readingOf(clock);
+    const ready = await snapshots.ready({ ring: next, kek });
     const document = await sealRing(next, kek);
     try {
       const revision = await store.replace(document, base?.revision ?? null);
-      return await snapshots.adopt({ ring: next, kek }, revision, readAt);
+      return snapshots.adopt(ready, revision, readAt, base);
     } catch (error) {
-      if (isKeyturnError(error, "commit_unknown")) return reconcile(next);
+      if (isKeyturnError(error, "commit_unknown")) return "unknown";
       if (!isKeyturnError(error, "conflict")) throw error;
       onEvent({ type: "conflict" });
-      return null;
+      return "conflict";
     }
-  }
-
-  /** The answer to a write was lost: the chain in the store tells whether our record is in it. */
-  async function reconcile(ours: KeyRing): Promise<Snapshot | null> {
-    const snapshot = await snapshots.reload().catch((cause) => {
-      throw new KeyturnError(
-        "commit_unknown",
-        "The commit may or may not have happened; the store cannot tell now.",
-        {
-          fix: "Nothing was lost. When the store answers again, `keyturn status` shows which; repeat the command.",
-          cause,
-        },
-      );
-    });
-    const hash = ours.auditTail.at(-1)?.hash;
-    const committed = snapshot?.ring.auditTail.some((record) => record.hash === hash) === true;
-    onEvent({ type: "commit_reconciled", committed });
-    return committed ? snapshot : null;
   }
 
   /** A null decision on a missing ring is the caller's way to say that it needs one. */
@@ -109,8 +107,24 @@ export function committer(options: {
   return (decide, cause, kek) => inTurn(() => retrying(decide, cause, kek));
 }
 
+function unknown(cause?: unknown): KeyturnError {
+  return new KeyturnError(
+    "commit_unknown",
+    "The commit may or may not have happened; the store cannot tell now.",
+    {
+      fix: "Nothing was lost. When the store answers again, `keyturn status` shows which; repeat the command.",
+      cause,
+    },
+  );
+}
+
+/** Whether the commit of `ours` is part of the history of `ring`: a record says all that its commit did. */
+function isIn(ours: KeyRing, ring: KeyRing): boolean {
+  return ring.auditTail.some(({ hash }) => hash === ours.auditTail.at(-1)?.hash);
+}
+
 /** The change as the next generation, with its one audit record in the same document. */
-async function recorded(
+export async function recorded(
   base: KeyRing | null,
   { ring, event }: Change,
   now: number,
@@ -119,6 +133,5 @@ async function recorded(
   const generation = (base?.generation ?? 0) + 1;
   const previous = base?.auditTail.at(-1)?.hash ?? (await genesisHash(ring.id));
   const record = await chained({ ring: ring.id, generation, at: now, ...event, ...cause, previous });
-  const auditTail = [...ring.auditTail, record].slice(-AUDIT_TAIL_RECORDS);
-  return { ...ring, generation, committedAt: now, auditTail };
+  return { ...ring, generation, committedAt: now, auditTail: tailOf([...ring.auditTail, record]) };
 }

@@ -5,6 +5,7 @@
 import { type Clock, systemClock } from "../clock.ts";
 import { KeyturnError } from "../errors.ts";
 import { generateKek, type Kek, parseKek } from "../keys/kek.ts";
+import { EARLIEST_INSTANT, LATEST_INSTANT } from "../ring/document.ts";
 import { type PublicJwks, publicJwks } from "../ring/jwks.ts";
 import { type PlannedStep, timeline } from "../ring/plan.ts";
 import { parsePolicy, type RotationPolicy } from "../ring/policy.ts";
@@ -74,6 +75,8 @@ export interface KeyManager extends Commands {
   refresh(): Promise<void>;
   /** The last good ring: what `jwks` and `status` are derived from. */
   ring(): KeyRing;
+  /** By how much that ring is older than `refreshSeconds`: 0 unless the store cannot be read. Whole seconds. */
+  lagSeconds(): number;
   readonly clock: Clock;
   readonly issuer: string;
 }
@@ -81,19 +84,21 @@ export interface KeyManager extends Commands {
 /**
  * Opens the ring in `store`, or creates it.
  *
- * @throws KeyturnError `config_invalid`, `policy_invalid`, `kek_missing`, `kek_invalid`,
+ * @throws KeyturnError `clock_implausible`, `config_invalid`, `policy_invalid`, `kek_missing`, `kek_invalid`,
  *   `kek_mismatch`, `ring_missing`, `ring_corrupt`, `ring_tampered`, `ring_rolled_back`, or what the
  *   store throws. A ring that cannot be read is never replaced.
  */
 export async function createKeyManager(options: KeyManagerOptions): Promise<KeyManager> {
   const { store, clock = systemClock, onEvent = () => {}, tokenTyp = "JWT" } = options;
+  assertPlausible(clock);
   const issuer = parseIssuer(options.issuer);
   const keks = await parseKeks(options);
   const policy = options.policy === undefined ? null : parsePolicy(options.policy);
 
-  const snapshots = snapshotHolder({ store, keks, clock, tokenTyp, anchor: options.anchor, onEvent });
-  const commit = committer({ store, kek: keks[0], clock, snapshots, onEvent });
   const seen = witness();
+  const { anchor } = options;
+  const snapshots = snapshotHolder({ store, keks, clock, tokenTyp, anchor, onTaken: seen.observe, onEvent });
+  const commit = committer({ store, kek: keks[0], clock, snapshots, onEvent });
   const node = { policy, clock, commit, witness: seen, probe: options.probe, kek: keks[0], onEvent };
   const schedule: Ticker = ticker(node);
 
@@ -115,7 +120,7 @@ export async function createKeyManager(options: KeyManagerOptions): Promise<KeyM
   async function sign(claims: Claims, signOptions: SignOptions = {}): Promise<SignedToken> {
     let reading = readingOf(clock);
     if (!withinLease(held(), reading)) {
-      await refresh().catch((cause) => {
+      await renewLease(reading).catch((cause) => {
         throw stale(held(), reading, cause);
       });
       reading = readingOf(clock);
@@ -128,17 +133,23 @@ export async function createKeyManager(options: KeyManagerOptions): Promise<KeyM
   }
 
   async function refresh(): Promise<void> {
-    const snapshot = await snapshots.reload();
-    if (snapshot !== null) seen.observe(snapshot.ring, readingOf(clock));
+    await snapshots.reload();
   }
 
-  seen.observe(held().ring, readingOf(clock));
+  let look = { at: Number.NEGATIVE_INFINITY, done: Promise.resolve() };
+  /** Tokens that find the lease over share one look at the store per second; one that hangs holds up no later one. */
+  function renewLease({ monotonic }: Reading): Promise<void> {
+    if (monotonic - look.at >= 1) look = { at: monotonic, done: refresh() };
+    return look.done;
+  }
+
   return {
     clock,
     issuer,
     sign,
     refresh,
     ring: () => held().ring,
+    lagSeconds: () => lagSeconds(held(), readingOf(clock)),
     jwks: () => publicJwks(held().ring, clock.now()),
     status: () => statusOf(held(), clock, schedule.state(held().ring)),
     plan: (count = 6) => timeline(held().ring, clock.now(), count),
@@ -149,6 +160,10 @@ export async function createKeyManager(options: KeyManagerOptions): Promise<KeyM
 
 function withinLease(snapshot: Snapshot, reading: Reading): boolean {
   return ageSeconds(snapshot, reading) <= snapshot.ring.policy.leaseSeconds;
+}
+
+function lagSeconds(snapshot: Snapshot, reading: Reading): number {
+  return Math.max(0, Math.ceil(ageSeconds(snapshot, reading) - snapshot.ring.policy.refreshSeconds));
 }
 
 function stale(snapshot: Snapshot, reading: Reading, cause: unknown): KeyturnError {
@@ -174,8 +189,21 @@ async function parseKeks({ kek, previousKek, store }: KeyManagerOptions): Promis
   return previousKek === undefined ? [current] : [current, await parseKek(previousKek)];
 }
 
+/** A machine that has lost its time starts in 1970; what it signed and stored would be wrong for ever. */
+function assertPlausible(clock: Clock): void {
+  const now = clock.now();
+  if (now >= EARLIEST_INSTANT && now <= LATEST_INSTANT) return;
+  throw new KeyturnError(
+    "clock_implausible",
+    `The clock says ${now} seconds since 1970, which cannot be now.`,
+    {
+      fix: "Set the clock (NTP), then start again. Nothing was changed.",
+    },
+  );
+}
+
 /** RFC 8414 section 2: https, no query, no fragment. Plain http is for this machine alone. */
-function parseIssuer(issuer: string): string {
+export function parseIssuer(issuer: string): string {
   const url = URL.canParse(issuer) ? new URL(issuer) : null;
   const loopback = url !== null && ["localhost", "127.0.0.1", "[::1]"].includes(url.hostname);
   const lawful = url?.protocol === "https:" || (url?.protocol === "http:" && loopback);

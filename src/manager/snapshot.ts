@@ -12,12 +12,16 @@ import { createSigner, type Signer } from "../keys/signer.ts";
 import type { AuditRecord } from "../ring/audit.ts";
 import { emitterOf } from "../ring/phase.ts";
 import type { KeyRing } from "../ring/ring.ts";
-import type { RingStore } from "../store/store.ts";
+import type { RingStore, Stored } from "../store/store.ts";
 import type { OnEvent } from "../telemetry/events.ts";
 
-export interface Snapshot extends OpenedRing {
-  readonly revision: string;
+/** An opened ring whose emitter has proved that it can sign. */
+export interface ReadyRing extends OpenedRing {
   readonly signer: Signer;
+}
+
+export interface Snapshot extends ReadyRing {
+  readonly revision: string;
   /** Readings of both clocks from before the load began, so that its age is never understated. */
   readonly readAt: Reading;
 }
@@ -37,6 +41,8 @@ export interface SnapshotOptions {
   readonly clock: Clock;
   readonly tokenTyp: string;
   readonly anchor?: Anchor | undefined;
+  /** Told of every ring taken up, with the clocks of when it was read. */
+  readonly onTaken: (ring: KeyRing, readAt: Reading) => void;
   readonly onEvent: OnEvent;
 }
 
@@ -45,8 +51,10 @@ export interface SnapshotHolder {
   current(): Snapshot | null;
   /** Loads the store's ring and takes it up; null when the store holds none. */
   reload(): Promise<Snapshot | null>;
-  /** Takes up a ring that this node has just committed. */
-  adopt(opened: OpenedRing, revision: string, readAt: Reading): Promise<Snapshot>;
+  /** Puts the emitter to the test. A ring that fails is neither taken up nor committed. */
+  ready(opened: OpenedRing): Promise<ReadyRing>;
+  /** Takes up a ring that this node has just committed in place of `base`. */
+  adopt(ready: ReadyRing, revision: string, readAt: Reading, base: Snapshot | null): Snapshot;
   /** The error of the last load if it failed, else null. */
   failure(): KeyturnError | null;
 }
@@ -58,10 +66,11 @@ export function snapshotHolder(options: SnapshotOptions): SnapshotHolder {
 
   async function reload(): Promise<Snapshot | null> {
     const readAt = readingOf(clock);
+    const base = current;
     try {
       const stored = await store.load();
       if (stored === null) assertNothingSeen();
-      const taken = stored === null ? null : await take(stored.document, stored.revision, readAt);
+      const taken = stored === null ? null : await take(stored, readAt, base);
       if (failure !== null) onEvent({ type: "store_recovered" });
       failure = null;
       return taken;
@@ -72,39 +81,52 @@ export function snapshotHolder(options: SnapshotOptions): SnapshotHolder {
     }
   }
 
-  async function take(document: string, revision: string, readAt: Reading): Promise<Snapshot> {
+  async function take(
+    { document, revision }: Stored,
+    readAt: Reading,
+    base: Snapshot | null,
+  ): Promise<Snapshot> {
     if (current?.revision === revision) return renewed(current, readAt);
-    return advance(await openRing(document, keks), revision, readAt, false);
+    return advance(await ready(await openRing(document, keks)), revision, readAt, base, false);
   }
 
-  async function advance(
-    opened: OpenedRing,
+  /** @param base what was current when this load or commit began: what it must not fall behind. */
+  function advance(
+    opened: ReadyRing,
     revision: string,
     readAt: Reading,
+    base: Snapshot | null,
     own: boolean,
-  ): Promise<Snapshot> {
-    assertForward(opened.ring, current === null ? options.anchor : headOf(current.ring));
-    const signer = await signerOf(opened);
-    // Another load may have taken up a newer ring while this one's key was imported.
-    if (current !== null && current.ring.generation > opened.ring.generation) return current;
+  ): Snapshot {
+    assertForward(opened.ring, base === null ? options.anchor : headOf(base.ring));
+    // Another load or commit may have taken up a newer ring meanwhile; of the same history, or one of them lies.
+    if (current !== null && current.ring.generation > opened.ring.generation) {
+      assertForward(current.ring, headOf(opened.ring));
+      return current;
+    }
+    if (current !== null) assertForward(opened.ring, headOf(current.ring));
     const seen = current?.ring.generation ?? 0;
-    current = { ...opened, revision, signer, readAt };
+    current = { ...opened, revision, readAt };
+    options.onTaken(opened.ring, readAt);
     const records = opened.ring.auditTail.filter((record) => record.generation > seen);
     if (records.length > 0) onEvent({ type: "ring_advanced", records, own });
     return current;
   }
 
   function renewed(snapshot: Snapshot, readAt: Reading): Snapshot {
+    // A slow read may answer after a later one.
+    if (readAt.monotonic < snapshot.readAt.monotonic) return snapshot;
     current = { ...snapshot, readAt };
     return current;
   }
 
-  async function signerOf({ ring, kek }: OpenedRing): Promise<Signer> {
+  async function ready(opened: OpenedRing): Promise<ReadyRing> {
+    const { ring, kek } = opened;
     const emitter = emitterOf(ring);
-    if (current?.signer.kid === emitter.kid) return current.signer;
+    if (current?.signer.kid === emitter.kid) return { ...opened, signer: current.signer };
     const privateJwk = await openJwk(emitter.sealedJwk, { ring: ring.id, kid: emitter.kid }, kek);
     await selfTest(emitter, privateJwk);
-    return createSigner(emitter, privateJwk, tokenTyp);
+    return { ...opened, signer: await createSigner(emitter, privateJwk, tokenTyp) };
   }
 
   function assertNothingSeen(): void {
@@ -115,7 +137,8 @@ export function snapshotHolder(options: SnapshotOptions): SnapshotHolder {
   return {
     current: () => current,
     reload,
-    adopt: (opened, revision, readAt) => advance(opened, revision, readAt, true),
+    ready,
+    adopt: (committed, revision, readAt, base) => advance(committed, revision, readAt, base, true),
     failure: () => failure,
   };
 }

@@ -49,7 +49,7 @@ export function statusOf(
 ): Status {
   const { ring, kek } = snapshot;
   const reading = readingOf(clock);
-  const leaseAgeSeconds = Math.floor(ageSeconds(snapshot, reading));
+  const age = ageSeconds(snapshot, reading);
   return {
     ring: ring.id,
     generation: ring.generation,
@@ -67,8 +67,8 @@ export function statusOf(
     overdueSince: overdueSince(ring, reading.now),
     blocked: node.blocked,
     kek: kek.id,
-    leaseAgeSeconds,
-    canSign: leaseAgeSeconds <= ring.policy.leaseSeconds,
+    leaseAgeSeconds: Math.floor(age),
+    canSign: age <= ring.policy.leaseSeconds,
   };
 }
 

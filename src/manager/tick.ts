@@ -64,23 +64,26 @@ export function ticker(node: Node): Ticker {
 
   async function isServed(kid: string): Promise<boolean> {
     if (probe === undefined) return true;
-    return (await probe()).includes(kid);
+    // A URL that does not answer shows nothing.
+    return (await probe().catch((): string[] => [])).includes(kid);
   }
 
   async function tick(): Promise<TickResult> {
     const fresh = freshKey();
-    let taken: Step | null = null;
-    blocked = null;
+    // Each tick its own: several may be under way, and `blocked` shows the last that ended.
+    const found: { step: Step | null; blocked: BlockedBecause | null } = { step: null, blocked: null };
     const { snapshot } = await commit(async (base, now) => {
-      taken = base === null ? null : nextStep(base.ring, now);
-      if (base === null || taken === null) return null;
-      witness.observe(base.ring, readingOf(clock));
-      blocked = await whyWait(base, taken);
-      return blocked === null ? carriedOut(base, taken, now, probe === undefined, fresh) : null;
+      const step = base === null ? null : nextStep(base.ring, now);
+      found.step = found.blocked = null;
+      if (base === null || step === null) return null;
+      found.blocked = await whyWait(base, step);
+      if (found.blocked !== null) return null;
+      found.step = step;
+      return carriedOut(base, step, now, probe === undefined, fresh);
     }, SCHEDULE);
-    witness.observe(snapshot.ring, readingOf(clock));
+    blocked = found.blocked;
     if (blocked !== null) onEvent({ type: "step_blocked", because: blocked });
-    return { step: blocked === null ? taken : null, blocked, nextDueAt: nextDueAt(snapshot.ring) };
+    return { ...found, nextDueAt: nextDueAt(snapshot.ring) };
   }
 
   return {

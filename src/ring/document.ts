@@ -70,14 +70,14 @@ function corrupt(why: string): KeyturnError {
 }
 
 /** 2020-01-01: no ring is older than keyturn, so a smaller instant is a mistake of unit or clock. */
-const EARLIEST_INSTANT = 1_577_836_800;
+export const EARLIEST_INSTANT = 1_577_836_800;
 /** 2200-01-01: catches milliseconds. */
-const LATEST_INSTANT = 7_258_118_400;
+export const LATEST_INSTANT = 7_258_118_400;
 
 const instant = z.int().min(EARLIEST_INSTANT).max(LATEST_INSTANT);
 const base64url = z.string().regex(/^[A-Za-z0-9_-]+$/, "Expected base64url.");
-/** A SHA-256 in base64url: a thumbprint or a link of the audit chain. */
-const digest = z.string().regex(/^[A-Za-z0-9_-]{43}$/, "Expected a SHA-256 in base64url.");
+/** 32 bytes in base64url, in their one spelling: the last character carries four bits, so its other two are zero. */
+const digest = z.string().regex(/^[A-Za-z0-9_-]{42}[AEIMQUYcgkosw048]$/, "Expected a SHA-256 in base64url.");
 const text = z.string().max(500);
 
 const publicJwk = z.discriminatedUnion("kty", [

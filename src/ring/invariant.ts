@@ -3,7 +3,7 @@
  * load: a bug in a step is stopped before it is stored, a bad document before it is believed.
  */
 import { KeyturnError } from "../errors.ts";
-import { keysIn, phaseOf } from "./phase.ts";
+import { keysIn, type Phase, phaseOf } from "./phase.ts";
 import { policyProblems } from "./policy.ts";
 import { isRoutine, type KeyRing, keyOf, LIVE_KEYS_MAX, type RingKey, tombstoneOf } from "./ring.ts";
 
@@ -39,6 +39,7 @@ function rulesOfKey(key: RingKey): Rule[] {
   return [
     [(publishedAt === null) === (emitAfter === null), `${kid}: published with a promise`],
     [publishedAt !== null || phase === "accepted", `${kid}: what emits or retires is published`],
+    [retiredAt === null || emittedAt !== null, `${kid}: what retires has emitted`],
     [(retiredAt === null) === (acceptUntil === null), `${kid}: retired with a promise`],
     [(emittedAt === null) === (key.retireHoldSeconds === null), `${kid}: a retire hold once it has emitted`],
     [
@@ -77,16 +78,28 @@ function brokenPromises(previous: KeyRing, next: KeyRing): string[] {
 
 function keepsPromises(before: RingKey, after: RingKey): boolean {
   const sameKey = after.alg === before.alg && after.createdAt === before.createdAt;
+  const onward = NEXT_PHASES[phaseOf(before)].includes(phaseOf(after));
   const holdKept = before.emitAfter === null || after.emitAfter === before.emitAfter;
   const reinstated = phaseOf(before) === "retiring" && phaseOf(after) === "emitting";
   const publishedLongEnough = reinstated || (after.acceptUntil ?? Infinity) >= (before.acceptUntil ?? 0);
   return (
     sameKey &&
+    onward &&
     holdKept &&
     publishedLongEnough &&
+    (after.retireHoldSeconds ?? 0) >= (before.retireHoldSeconds ?? 0) &&
     (before.rolledBackAt === null || after.rolledBackAt !== null)
   );
 }
+
+/** Where one commit may lead a key that stays; from retiring back to emitting by a rollback. */
+const NEXT_PHASES: Readonly<Record<LivePhase, readonly LivePhase[]>> = {
+  accepted: ["accepted", "emitting"],
+  emitting: ["emitting", "retiring"],
+  retiring: ["retiring", "emitting"],
+};
+
+type LivePhase = Exclude<Phase, "revoked">;
 
 /** A rule, and whether it holds. */
 type Rule = readonly [holds: boolean, rule: string];

@@ -45,13 +45,17 @@ function upcoming(ring: KeyRing): Step[] {
   return ring.rotateRequestedAt === null ? [] : due.filter((step) => step.step !== "revoke");
 }
 
-/** An accepted key of the old algorithm stays as the emergency's successor until a new one can be. */
+/**
+ * An accepted key of the old algorithm stays as the emergency's successor until a new one can be, or
+ * until a full ring needs its place for that; then the youngest goes first, which is the least ripe.
+ */
 function supersedeStep(ring: KeyRing): Step | null {
   const next = nextEmitter(ring);
-  const [old] = outdated(ring);
-  const holdEndsAt = next === undefined ? null : emitDueAt(next, ring.policy);
-  if (old === undefined || holdEndsAt === null) return null;
-  return { step: "revoke", kid: old.kid, because: "superseded", dueAt: holdEndsAt };
+  const old = outdated(ring).at(-1);
+  const noRoomAt = isFull(ring) ? ring.committedAt : null;
+  const dueAt = next === undefined ? noRoomAt : emitDueAt(next, ring.policy);
+  if (old === undefined || dueAt === null) return null;
+  return { step: "revoke", kid: old.kid, because: "superseded", dueAt };
 }
 
 /** The successor emits when both the turnover and its own hold have come due. */
@@ -64,7 +68,7 @@ function emitStep(ring: KeyRing): Step | null {
 
 /** With standby a successor is published at all times; without, just early enough to emit on time. */
 function acceptStep(ring: KeyRing): Step | null {
-  if (nextEmitter(ring) !== undefined || ring.keys.length >= LIVE_KEYS_MAX) return null;
+  if (nextEmitter(ring) !== undefined || isFull(ring)) return null;
   const onTime = turnoverAt(ring) - emitHold(ring.policy).seconds;
   return { step: "accept", alg: ring.policy.alg, dueAt: ring.policy.standby ? ring.committedAt : onTime };
 }
@@ -81,6 +85,10 @@ function confirmStep(ring: KeyRing): Step | null {
   return unconfirmed === undefined
     ? null
     : { step: "confirm", kid: unconfirmed.kid, dueAt: unconfirmed.createdAt };
+}
+
+function isFull(ring: KeyRing): boolean {
+  return ring.keys.length >= LIVE_KEYS_MAX;
 }
 
 function turnoverAt(ring: KeyRing): number {

@@ -1,5 +1,6 @@
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import { createKeyManager } from "../../src/manager/manager.ts";
+import { memoryStore } from "../../src/store/memory.ts";
 import { faultyStore, place } from "./faulty-store.ts";
 import { codeOf, ISSUER, OTHER_KEK, openAlone, openNode, recordsOf } from "./fleet.ts";
 import { START } from "./manual-clock.ts";
@@ -57,13 +58,16 @@ describe("the first boot", () => {
     expect(keys.status().generation).toBe(1);
   });
 
-  it("makes the ring a second time when the first commit was lost on the way", async () => {
+  it("writes the same ring again when the first commit was lost on the way, with the keys it had made", async () => {
     const there = place();
     const store = faultyStore(there);
-    store.commitFaults.push("unknown_not_committed");
+    store.commitFaults.push("unknown_not_committed", "unknown_not_committed");
+    const generated = vi.spyOn(crypto.subtle, "generateKey");
     const { keys } = await openNode(store);
+    expect(generated).toHaveBeenCalledTimes(2);
     expect(there.history).toHaveLength(1);
     expect(keys.status().generation).toBe(1);
+    vi.restoreAllMocks();
   });
 
   it("opens the ring that is there, with the ring's policy", async () => {
@@ -143,7 +147,7 @@ describe("a node refuses to start and writes nothing", () => {
       const { place: there } = await openAlone();
       const damaged = damage(there.newest().document);
       expect(damaged).not.toBe(there.newest().document);
-      await there.restore(damaged);
+      there.restore(damaged);
       expect(await codeOf(openNode(there))).toBe(code);
       expect((await there.load())?.document).toBe(damaged);
       expect(there.history).toHaveLength(1);
@@ -216,6 +220,22 @@ describe("the issuer", () => {
       expect(refusal).toMatchObject({ code: "config_invalid", problems: [{ at: "issuer" }] });
       expect(JSON.stringify(refusal)).not.toContain("secret");
       expect(there.history).toEqual([]);
+    });
+  }
+});
+
+describe("a clock that cannot be right", () => {
+  for (const [name, now] of [
+    ["has lost its time", 3],
+    ["counts milliseconds", START * 1000],
+  ] as const) {
+    it(`is refused before anything is stored when it ${name}`, async () => {
+      const store = memoryStore();
+      const clock = { now: () => now, monotonic: () => 0 };
+      await expect(createKeyManager({ store, issuer: ISSUER, clock })).rejects.toMatchObject({
+        code: "clock_implausible",
+      });
+      expect(await store.load()).toBeNull();
     });
   }
 });

@@ -10,26 +10,37 @@ export interface Place extends RingStore {
   /** Every document ever committed, oldest first. */
   readonly history: readonly Stored[];
   newest(): Stored;
-  /** Puts `document` there as a restored backup would, past all nodes. */
-  restore(document: string): Promise<void>;
+  /** Puts `document` there as whoever restores a backup does, past all nodes. */
+  restore(document: string): void;
   /** The ring is gone; the place answers, and is empty. */
   lose(): void;
+}
+
+let seriesMade = 0;
+
+function nextSeries(): number {
+  seriesMade += 1;
+  return seriesMade;
 }
 
 export function place(): Place {
   const history: Stored[] = [];
   let inner = memoryStore();
-  let lost = 0;
-  // An emptied memoryStore counts from 1 again, and no two commits may share a revision.
-  const inPlace = (revision: string) => `${lost}.${revision}`;
-  const inInner = (revision: string | null) =>
-    revision === null
-      ? null
-      : revision.startsWith(`${lost}.`)
-        ? revision.slice(`${lost}.`.length)
-        : "elsewhere";
+  /** What was put there past the store, in place of what it has; any bytes at all. */
+  let restored: Stored | null = null;
+  // Every memoryStore counts from 1, and no two commits may share a revision.
+  let series = `${nextSeries()}.`;
 
-  const here: Place = {
+  async function innerRevision(expected: string | null): Promise<string | null> {
+    if (restored !== null) {
+      if (expected !== restored.revision) throw conflict();
+      return (await inner.load())?.revision ?? null;
+    }
+    if (expected === null) return null;
+    return expected.startsWith(series) ? expected.slice(series.length) : "elsewhere";
+  }
+
+  return {
     description: "memory",
     ephemeral: true,
     history,
@@ -40,26 +51,33 @@ export function place(): Place {
     },
     async load() {
       const stored = await inner.load();
-      return stored && { ...stored, revision: inPlace(stored.revision) };
+      return restored ?? (stored && { ...stored, revision: series + stored.revision });
     },
     async replace(document, expected) {
-      const revision = inPlace(await inner.replace(document, inInner(expected)));
+      const revision = series + (await inner.replace(document, await innerRevision(expected)));
+      restored = null;
       history.push({ document, revision });
       return revision;
     },
-    async restore(document) {
-      await inner.replace(document, (await inner.load())?.revision ?? null);
+    restore(document) {
+      restored = { document, revision: `${nextSeries()}.restored` };
     },
     lose() {
       inner = memoryStore();
-      lost += 1;
+      restored = null;
+      series = `${nextSeries()}.`;
     },
   };
-  return here;
 }
 
 /** How the next commits end, one after the other; after the last they succeed again. */
-export type CommitFault = "conflict" | "unknown_committed" | "unknown_not_committed" | "unavailable";
+export type CommitFault =
+  | "conflict"
+  | "unavailable"
+  | "unknown_committed"
+  | "unknown_not_committed"
+  /** Is given up by the node while it is on its way, and arrives just before the node's next one. */
+  | "unknown_late";
 
 /** An answer on its way: the store has done its part, the node has not heard of it yet. */
 export interface Delayed {
@@ -76,8 +94,10 @@ export interface FaultyStore extends RingStore {
   /** As `lagsAt`, for one load. */
   readonly staleReads: Stored[];
   readonly commitFaults: CommitFault[];
+  /** What happens between this node's reading of the ring and its next commits, one after the other. */
+  readonly beforeReplace: (() => unknown)[];
   /** What happens right after a commit that came to an unknown end, before the node reloads. */
-  afterUnknown: () => void | Promise<void>;
+  afterUnknown: () => unknown;
   readonly calls: { load: number; replace: number };
   delayNextLoad(): Delayed;
   delayNextReplace(): Delayed;
@@ -96,6 +116,8 @@ export function faultyStore(there: RingStore): FaultyStore {
     if (fault === "unavailable") throw unavailable();
     if (fault === undefined) return there.replace(document, expected);
     if (fault === "unknown_committed") await there.replace(document, expected);
+    if (fault === "unknown_late")
+      handle.beforeReplace.push(() => there.replace(document, expected).catch(() => "refused"));
     await handle.afterUnknown();
     throw commitUnknown();
   }
@@ -107,6 +129,7 @@ export function faultyStore(there: RingStore): FaultyStore {
     lagsAt: null,
     staleReads: [],
     commitFaults: [],
+    beforeReplace: [],
     afterUnknown: () => {},
     calls: { load: 0, replace: 0 },
     delayNextLoad: () => gateIn(delays.load),
@@ -122,6 +145,7 @@ export function faultyStore(there: RingStore): FaultyStore {
     async replace(document, expected) {
       handle.calls.replace += 1;
       assertUp();
+      await handle.beforeReplace.shift()?.();
       const gate = delays.replace.shift();
       const outcome = await replaceFaulty(document, expected).then(
         (revision) => () => revision,

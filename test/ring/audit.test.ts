@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { beforeAll, describe, expect, it } from "vitest";
-import { type AuditRecord, chained, genesisHash, verifyChain } from "../../src/ring/audit.ts";
+import { type AuditRecord, chained, genesisHash, tailOf, verifyChain } from "../../src/ring/audit.ts";
 import { kidOf, NOW } from "./sample-ring.ts";
 
 type Draft = Omit<AuditRecord, "hash">;
@@ -67,6 +67,25 @@ describe("an audit chain", () => {
     const canonical = JSON.stringify(draft, Object.keys(draft).sort());
     const digest = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(canonical));
     expect(Buffer.from(digest).toString("base64url")).toBe(hash);
+  });
+});
+
+describe("the records kept inside the ring", () => {
+  it("are the newest 32, oldest first", async () => {
+    const records = await chainOf("ring-a", 40);
+    expect(tailOf(records)).toEqual(records.slice(8));
+    expect(tailOf(records.slice(0, 5))).toEqual(records.slice(0, 5));
+  });
+
+  it("are fewer when reasons are long, in whatever script, and one in any case", async () => {
+    const records = await chainOf("ring-a", 40);
+    const wordy = (reason: string) => records.map((record) => ({ ...record, reason }));
+    const long = wordy("\u{1f511}".repeat(250));
+    const kept = tailOf(long);
+    expect(Buffer.byteLength(JSON.stringify(kept))).toBeLessThanOrEqual(16_384);
+    expect(kept.length).toBeGreaterThan(5);
+    expect(kept).toEqual(long.slice(-kept.length));
+    expect(tailOf(wordy("x".repeat(20_000)))).toHaveLength(1);
   });
 });
 
