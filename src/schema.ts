@@ -10,13 +10,16 @@ import type { Problem } from "./errors.ts";
 /** Typing mistakes are small; a name further off than this is no mistake but a misunderstanding. */
 const NEAREST_DISTANCE_MAX = 4;
 
-/** ` Did you mean "overlapSeconds"?`, or nothing when no known name is near. */
+/** Of a short name hardly anything would be left: `foo` is not a mistyped `alg`. */
+const NEAREST_PART = 3;
+
+/** ` Did you mean "overlapSeconds"?`, or nothing when no known name is near. Case is no difference. */
 export function didYouMean(name: string, known: readonly string[]): string {
-  if (known.length === 0) return "";
-  const nearest = closest(name.toLowerCase(), [...known]);
-  return distance(name.toLowerCase(), nearest.toLowerCase()) <= NEAREST_DISTANCE_MAX
-    ? ` Did you mean "${nearest}"?`
-    : "";
+  const byLowerCase = new Map(known.map((entry) => [entry.toLowerCase(), entry]));
+  const nearest = closest(name.toLowerCase(), [...byLowerCase.keys()]);
+  const limit = Math.min(NEAREST_DISTANCE_MAX, Math.ceil(name.length / NEAREST_PART));
+  if (!byLowerCase.has(nearest) || distance(name.toLowerCase(), nearest) > limit) return "";
+  return ` Did you mean "${byLowerCase.get(nearest)}"?`;
 }
 
 /** All findings of a failed parse. `known` are the names that the object takes. */

@@ -53,6 +53,11 @@ export function createApp(options: AppOptions): Hono {
 
 const READ_PATHS: readonly string[] = [JWKS_PATH, ...DISCOVERY_PATHS, "/livez", "/readyz"];
 
+const ALLOWED: Readonly<Record<string, string>> = {
+  [JWKS_PATH]: "GET, HEAD, OPTIONS",
+  [TOKENS_PATH]: "POST",
+};
+
 /** A browser asks before it sends `If-None-Match` (Fetch standard, CORS preflight). */
 const PREFLIGHT = {
   "Access-Control-Allow-Origin": "*",
@@ -75,7 +80,7 @@ function unmatched(c: Context, paths: readonly string[]): Response {
       new KeyturnError("not_found", "There is nothing at this path.", { fix: "See README.md." }),
     );
   }
-  const allow = c.req.path === TOKENS_PATH ? "POST" : "GET, HEAD";
+  const allow = ALLOWED[c.req.path] ?? "GET, HEAD";
   const error = new KeyturnError("method_not_allowed", `${c.req.method} does not work here.`, {
     fix: `Use ${allow}.`,
   });

@@ -11,6 +11,7 @@ const STATUS: Readonly<Record<ErrorCode, ContentfulStatusCode>> = {
   config_parse: 500,
   config_invalid: 500,
   policy_invalid: 422,
+  clock_implausible: 500,
   kek_missing: 500,
   kek_invalid: 500,
   kek_mismatch: 503,
@@ -38,6 +39,7 @@ const STATUS: Readonly<Record<ErrorCode, ContentfulStatusCode>> = {
   claims_too_large: 422,
   lifetime_too_long: 422,
   token_invalid: 422,
+  jwks_unavailable: 503,
   unauthenticated: 401,
   not_found: 404,
   method_not_allowed: 405,
@@ -45,6 +47,7 @@ const STATUS: Readonly<Record<ErrorCode, ContentfulStatusCode>> = {
   body_too_large: 413,
   media_type_unsupported: 415,
   audit_broken: 500,
+  rehearsal_failed: 500,
   internal: 500,
 };
 

@@ -14,10 +14,13 @@ export const TOKENS_PATH = "/v1/tokens";
 /** Twice what claims may take, so that a body a little too large still gets an answer that says why. */
 const BODY_BYTES_MAX = 16_384;
 
-const bodySchema = z.strictObject({
-  claims: z.record(z.string(), z.unknown(), { error: "Expected a JSON object of claims." }),
-  expiresInSeconds: z.int({ error: "Expected a whole number of seconds." }).optional(),
-});
+const bodySchema = z.strictObject(
+  {
+    claims: z.record(z.string(), z.unknown(), { error: "Expected a JSON object of claims." }),
+    expiresInSeconds: z.int({ error: "Expected a whole number of seconds." }).optional(),
+  },
+  { error: "Expected a JSON object." },
+);
 
 export function signRoutes(manager: KeyManager, check: ApiTokenCheck, onEvent: OnEvent): Hono {
   const routes = new Hono();
@@ -46,7 +49,7 @@ async function bodyOf(c: Context): Promise<z.infer<typeof bodySchema>> {
     });
   }
   const json: unknown = await c.req.json().catch(() => {
-    throw invalid("it is not JSON");
+    throw invalid("It is not JSON.");
   });
   const parsed = bodySchema.safeParse(json);
   if (parsed.success) return parsed.data;
@@ -55,7 +58,7 @@ async function bodyOf(c: Context): Promise<z.infer<typeof bodySchema>> {
 }
 
 function invalid(why: string, problems: ReturnType<typeof problemsOf> = []): KeyturnError {
-  return new KeyturnError("body_invalid", `The body cannot be used: ${why}.`, {
+  return new KeyturnError("body_invalid", `The body cannot be used. ${why}`, {
     fix: 'Send {"claims": {"sub": "…", "aud": "…"}, "expiresInSeconds": 300}; the second may be left out.',
     problems,
   });

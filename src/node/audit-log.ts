@@ -11,10 +11,15 @@ import type { AuditRecord } from "../ring/audit.ts";
 import { accessError, assertPrivate, makeFolder } from "../store/file-access.ts";
 
 export interface AuditLog {
-  /** Appends those of `records` that are newer than the last one written. */
+  /** Appends those of `records` that are newer than the last one written, after any that an earlier call could not. */
   append(records: readonly AuditRecord[]): Promise<void>;
   /** The last record written, or null; a ring behind it is a restored backup. */
   last(): AuditRecord | null;
+}
+
+/** For whoever has another use for stdout: the ring's tail keeps the records for the next node that serves. */
+export function noAuditLog(): AuditLog {
+  return { append: async () => undefined, last: () => null };
 }
 
 export function stdoutAuditLog(): AuditLog {
@@ -34,19 +39,20 @@ export async function fileAuditLog(path: string): Promise<AuditLog> {
   await makeFolder(dirname(path));
   await dropTornLine(path);
   let last = (await readAuditLog(path)).at(-1) ?? null;
+  let due: AuditRecord[] = [];
   let queue: Promise<void> = Promise.resolve();
 
   async function write(records: readonly AuditRecord[]): Promise<void> {
-    const due = newer(records, last);
+    due = [...due, ...newer(records, due.at(-1) ?? last)];
     if (due.length === 0) return;
-    const file = await open(path, "a", 0o600);
     try {
-      await file.write(due.map((record) => `${JSON.stringify(record)}\n`).join(""));
-      await file.sync();
-    } finally {
-      await file.close();
+      await appended(path, due.map((record) => `${JSON.stringify(record)}\n`).join(""));
+    } catch (error) {
+      await dropTornLine(path).catch(() => undefined);
+      throw error;
     }
     last = due.at(-1) ?? last;
+    due = [];
   }
 
   return {
@@ -57,6 +63,16 @@ export async function fileAuditLog(path: string): Promise<AuditLog> {
     },
     last: () => last,
   };
+}
+
+async function appended(path: string, text: string): Promise<void> {
+  const file = await open(path, "a", 0o600);
+  try {
+    await file.writeFile(text);
+    await file.sync();
+  } finally {
+    await file.close();
+  }
 }
 
 /** An append that a crash cut short must not swallow the next one; its record comes again from the ring's tail. */
@@ -73,13 +89,15 @@ async function dropTornLine(path: string): Promise<void> {
  */
 export async function readAuditLog(path: string): Promise<AuditRecord[]> {
   const text = await readFile(path, "utf8").catch((error: NodeJS.ErrnoException) => {
-    if (error.code === "ENOENT") return "";
+    if (error.code === "ENOENT") return null;
     throw accessError(error, `read the audit log ${path}`, "mode 0600, owned by this user");
   });
-  if (text === "") return [];
-  await assertPrivate(path);
-  const lines = text.split("\n").slice(0, -1);
-  return [...new Set(lines)].map((line, i) => parsed(line, i + 1, path));
+  if (text !== null) await assertPrivate(path);
+  const lines = new Map<string, AuditRecord>();
+  for (const [i, line] of (text ?? "").split("\n").slice(0, -1).entries()) {
+    if (!lines.has(line)) lines.set(line, parsed(line, i + 1, path));
+  }
+  return [...lines.values()];
 }
 
 function newer(records: readonly AuditRecord[], last: AuditRecord | null): AuditRecord[] {
@@ -87,11 +105,17 @@ function newer(records: readonly AuditRecord[], last: AuditRecord | null): Audit
 }
 
 function parsed(line: string, number: number, path: string): AuditRecord {
+  const record = jsonOf(line) as Partial<AuditRecord> | null;
+  if (Number.isInteger(record?.generation) && typeof record?.hash === "string") return record as AuditRecord;
+  throw new KeyturnError("audit_broken", `Line ${number} of ${path} is not an audit record.`, {
+    fix: "Move it aside to go on, and compare it with another copy (the ring's own tail, a backup, a forwarded log).",
+  });
+}
+
+function jsonOf(line: string): unknown {
   try {
-    return JSON.parse(line) as AuditRecord;
+    return JSON.parse(line);
   } catch {
-    throw new KeyturnError("audit_broken", `Line ${number} of ${path} is not an audit record.`, {
-      fix: "Compare the log with another copy (the ring's own tail, a backup, a forwarded log).",
-    });
+    return null;
   }
 }

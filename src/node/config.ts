@@ -10,7 +10,13 @@ import { KeyturnError, type Problem } from "../errors.ts";
 import { POLICY_FIELDS, parsePolicy, policyProblems, type RotationPolicy } from "../ring/policy.ts";
 import { didYouMean, listed } from "../schema.ts";
 import { parseNodeSettings } from "./node-settings.ts";
-import { environmentName, SETTING_NAMES, type Settings, settingFromText } from "./settings.ts";
+import {
+  environmentName,
+  SECRET_SETTINGS,
+  SETTING_NAMES,
+  type Settings,
+  settingFromText,
+} from "./settings.ts";
 
 export interface Config extends Settings {
   readonly policy: RotationPolicy;
@@ -28,9 +34,6 @@ export const CONFIG_FILES = ["keyturn.yaml", "keyturn.json"] as const;
 
 /** Environment variables that hold secrets rather than settings; node/secrets.ts reads them. */
 export const SECRET_VARIABLES = ["KEYTURN_KEK", "KEYTURN_PREVIOUS_KEK", "KEYTURN_API_TOKEN"] as const;
-
-/** Names under which people try to put secrets into a file or a flag. */
-const SECRET_NAMES = ["kek", "previousKek", "apiToken"];
 
 /** The variable that names the configuration file. */
 const FILE_VARIABLE = "KEYTURN_CONFIG";
@@ -124,7 +127,7 @@ function complete(
   const problems = [
     ...found,
     ...unknown.map((name) =>
-      SECRET_NAMES.includes(name) ? inlineSecret(name) : unknownName(name, SETTING_NAMES),
+      SECRET_SETTINGS.includes(name) ? inlineSecret(name) : unknownName(name, SETTING_NAMES),
     ),
     ...(Array.isArray(node) ? node : []),
     ...policyProblems(policyInput),

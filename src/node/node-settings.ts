@@ -62,7 +62,10 @@ const path = z.string({ error: "Expected a path." }).min(1, { error: "Expected a
 
 const schema = z.object({
   issuer: z.string({ error: ISSUER_EXPECTED }).refine(isIssuer, { error: ISSUER_EXPECTED }).optional(),
-  listen: z.string({ error: LISTEN_EXPECTED }).refine(isAddress, { error: LISTEN_EXPECTED }).default("127.0.0.1:3000"),
+  listen: z
+    .string({ error: LISTEN_EXPECTED })
+    .refine(isAddress, { error: LISTEN_EXPECTED })
+    .default("127.0.0.1:3000"),
   folder: path.default(".keyturn"),
   kekFile: path.optional(),
   previousKekFile: path.nullable().optional(),

@@ -5,7 +5,7 @@ import { fileStore } from "../store/file.ts";
 import { makeFolder } from "../store/file-access.ts";
 import { ringMissing } from "../store/store.ts";
 import type { OnEvent } from "../telemetry/events.ts";
-import { type AuditLog, fileAuditLog, stdoutAuditLog } from "./audit-log.ts";
+import { type AuditLog, fileAuditLog, noAuditLog, stdoutAuditLog } from "./audit-log.ts";
 import { type Config, ringFolder } from "./config.ts";
 import { probeOf } from "./probe.ts";
 import { createSecrets, readKeks } from "./secrets.ts";
@@ -16,11 +16,15 @@ export interface OpenedRing {
   audited(): Promise<void>;
   /** Secret files that were made because there were none. */
   readonly created: readonly string[];
+  /** Whether the ring was made because there was none. */
+  readonly ringCreated: boolean;
 }
 
 export interface OpenOptions {
   /** Whether to make what is missing: folder, KEK, API token, ring. */
   readonly create: boolean;
+  /** What goes to stdout: audit records, where the configuration wants them there, or a command's result. */
+  readonly stdout: "audit" | "result";
   readonly environment: Record<string, string | undefined>;
   readonly onEvent: OnEvent;
 }
@@ -34,8 +38,9 @@ export async function openConfigured(config: Config, options: OpenOptions): Prom
   if (missing) await makeFolder(config.folder);
   const created = missing ? await createSecrets(config, options.environment) : [];
   const { kek, previousKek } = await readKeks(config, options.environment);
-  const log = await openAuditLog(config);
+  const log = await openAuditLog(config, options.stdout);
   let audited: Promise<void> = Promise.resolve();
+  let ringCreated = false;
 
   const manager = await createKeyManager({
     store,
@@ -50,13 +55,14 @@ export async function openConfigured(config: Config, options: OpenOptions): Prom
     onEvent(event) {
       options.onEvent(event);
       if (event.type === "ring_advanced") {
+        ringCreated ||= event.own && event.records.some(({ generation }) => generation === 1);
         audited = log
           .append(event.records)
           .catch((error) => options.onEvent({ type: "audit_failed", error }));
       }
     },
   });
-  return { manager, audited: () => audited, created };
+  return { manager, audited: () => audited, created, ringCreated };
 }
 
 function anchored(log: AuditLog) {
@@ -64,6 +70,7 @@ function anchored(log: AuditLog) {
   return anchor === null ? {} : { anchor };
 }
 
-function openAuditLog({ auditLog }: Config): Promise<AuditLog> | AuditLog {
-  return auditLog === "stdout" ? stdoutAuditLog() : fileAuditLog(auditLog);
+function openAuditLog({ auditLog }: Config, stdout: OpenOptions["stdout"]): Promise<AuditLog> | AuditLog {
+  if (auditLog !== "stdout") return fileAuditLog(auditLog);
+  return stdout === "audit" ? stdoutAuditLog() : noAuditLog();
 }

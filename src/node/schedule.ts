@@ -18,6 +18,9 @@ const JITTER_PART = 6;
 /** `refreshSeconds` is a promise, so one refresh may fail, and each may take its time, before it is broken. */
 const REFRESHES_PER_PERIOD = 2;
 
+/** What node-cron has to say of a tick that was skipped would stand amid our lines of JSON. */
+const SILENT = { info() {}, warn() {}, error() {}, debug() {} };
+
 /** Longer delays overflow Node's timers (2^31 − 1 ms) and would fire at once. */
 const TIMER_SECONDS_MAX = 86_400;
 
@@ -48,6 +51,7 @@ export function startSchedule(manager: KeyManager, tickSchedule: string, onEvent
     noOverlap: true,
     maxRandomDelay: jitterMilliseconds(tickSchedule),
     suppressMissedWarning: true,
+    logger: SILENT,
   });
   let stopped = false;
   let timer: NodeJS.Timeout | undefined;

@@ -52,6 +52,7 @@ export async function serve({ config, init = false, environment = {} }: ServeOpt
     const located = config.issuer === defaultIssuer(config.listen) ? { ...config, issuer: url } : config;
     const { manager, audited, created } = await openConfigured(located, {
       create: init,
+      stdout: "audit",
       environment,
       onEvent,
     });
@@ -63,6 +64,7 @@ export async function serve({ config, init = false, environment = {} }: ServeOpt
 
     const warning = await fileSystemWarning(ringFolder(config));
     if (warning !== null) log.warn(warning);
+    if (process.getuid?.() === 0) log.warn("running as root: a user of its own would be safer");
     if (!manager.status().policyMatches)
       log.warn("this node's policy is not the ring's: it signs, but makes no step");
     log.info({ url, ring: manager.ring().id, generation: manager.ring().generation }, "serving");

@@ -77,12 +77,17 @@ export function listen(server: Server, address: string): Promise<number> {
   });
 }
 
+const SWEEP_MILLISECONDS = 50;
+
 /** Takes no new request, lets those under way finish, and cuts off what has not finished in time. */
 export function close(server: Server, graceMilliseconds: number): Promise<void> {
   return new Promise((resolve) => {
     const cutOff = setTimeout(() => server.closeAllConnections(), graceMilliseconds);
+    // A client keeps its connection after the last answer, so those under way become idle later.
+    const sweep = setInterval(() => server.closeIdleConnections(), SWEEP_MILLISECONDS);
     server.close(() => {
       clearTimeout(cutOff);
+      clearInterval(sweep);
       resolve();
     });
     server.closeIdleConnections();

@@ -164,6 +164,9 @@ const NUMBERS = POLICY_FIELDS.filter((name) => name.endsWith("Seconds") || name 
 const SWITCHES = ["standby", "probe"];
 const OPTIONAL = ["previousKekFile", "jwksUrl", "overlapSeconds"];
 
+/** Secrets, by the names under which people try to put them where settings stand. */
+export const SECRET_SETTINGS: readonly string[] = ["kek", "previousKek", "apiToken"];
+
 /** A setting's value from its text. What does not convert stays text, for the schema to refuse by name. */
 export function settingFromText(name: string, text: string): unknown {
   if (NUMBERS.includes(name) && /^-?\d+(\.\d+)?$/.test(text)) return Number(text);

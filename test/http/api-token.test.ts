@@ -1,0 +1,73 @@
+import { randomBytes } from "node:crypto";
+import { describe, expect, it } from "vitest";
+import { apiTokenCheck } from "../../src/http/api-token.ts";
+import { randomApiToken } from "../../src/keys/random.ts";
+
+describe("an API token", () => {
+  it("is accepted as it is made, a hundred times over, and opens for itself alone", async () => {
+    const tokens = Array.from({ length: 100 }, randomApiToken);
+    const checks = await Promise.all(tokens.map(apiTokenCheck));
+    const [own, next] = [checks[0], tokens[1]];
+    expect(await Promise.all(tokens.map((token, i) => checks[i]?.(token)))).toEqual(tokens.map(() => true));
+    expect(await own?.(next as string)).toBe(false);
+  });
+
+  it("may be 32 random bytes in hex, base64 or base64url, however the digits fall", async () => {
+    for (let time = 0; time < 300; time++) {
+      for (const encoding of ["hex", "base64", "base64url"] as const) {
+        const token = randomBytes(32).toString(encoding);
+        expect(await (await apiTokenCheck(token))(token), token).toBe(true);
+      }
+    }
+  });
+
+  it("may have white space around it in its file, which is no part of it", async () => {
+    const token = randomApiToken();
+    const check = await apiTokenCheck(`  ${token}\r\n`);
+    expect(await check(token)).toBe(true);
+  });
+
+  const almost = randomApiToken();
+  for (const [what, presented] of [
+    ["nothing", ""],
+    ["all but its last character", almost.slice(0, -1)],
+    ["one character more", `${almost}A`],
+    ["another case", almost.toUpperCase()],
+    ["its second half", almost.slice(20)],
+    ["white space after it", `${almost} `],
+  ] as const) {
+    it(`is not matched by ${what}`, async () => {
+      expect(await (await apiTokenCheck(almost))(presented)).toBe(false);
+    });
+  }
+});
+
+describe("a token that could be guessed", () => {
+  const refused: readonly [string, string][] = [
+    ["is empty", ""],
+    ["is one word", "changeme-changeme"],
+    ["is shorter than 256 bits", randomBytes(31).toString("base64url")],
+    ["repeats one character", "x".repeat(64)],
+    ["repeats a short text", "hunter2-".repeat(8)],
+    ["counts", "0123456789".repeat(6)],
+    [
+      "has a space within",
+      `${randomBytes(32).toString("base64url")} ${randomBytes(8).toString("base64url")}`,
+    ],
+    ["has characters that no header takes", `${randomBytes(32).toString("base64url")}é`],
+    ["has a line feed within", `${randomBytes(32).toString("base64url")}\nX-Injected: 1`],
+  ];
+  for (const [what, token] of refused) {
+    it(`is refused, and not repeated, when it ${what}`, async () => {
+      const refusal: Error = await apiTokenCheck(token).then(
+        () => new Error("accepted"),
+        (error: Error) => error,
+      );
+      expect(refusal).toMatchObject({
+        code: "api_token_invalid",
+        fix: expect.stringContaining("keyturn init"),
+      });
+      if (token !== "") expect(JSON.stringify([refusal, refusal.message])).not.toContain(token);
+    });
+  }
+});
