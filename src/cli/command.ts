@@ -1,31 +1,48 @@
 /** How every command is declared: strict options, the settings as flags, one way to open the ring. */
-import { Command, InvalidArgumentError, Option } from "commander";
+import { Command, Option } from "commander";
 import { KeyturnError } from "../errors.ts";
 import type { KeyManager } from "../manager/manager.ts";
 import { type Config, readConfig } from "../node/config.ts";
 import { openConfigured } from "../node/open.ts";
-import { flagName, SETTINGS } from "../node/settings.ts";
+import { environmentName, flagName, SECRET_SETTINGS, SETTINGS } from "../node/settings.ts";
 import type { KeyturnEvent } from "../telemetry/events.ts";
 import { printNote } from "./print.ts";
 
 /** Options as commander hands them over: a text, or true for a switch. */
 export type Options = Readonly<Record<string, string | boolean | undefined>>;
 
-export function command(name: string, summary: string): Command {
-  return new Command(name).description(summary).addOption(option("--config <file>", "configuration file"));
+/** A command, with the examples that end its help: at least one. */
+export function command(name: string, summary: string, ...examples: readonly [string, ...string[]]): Command {
+  return new Command(name)
+    .description(summary)
+    .addOption(option("--config <file>", "configuration file"))
+    .addHelpText("after", ["\nExamples:", ...examples.map((example) => `  ${example}`)].join("\n"));
 }
 
 /** An option that takes a text: not empty, and given once. */
 export function option(flags: string, about: string): Option {
+  const [flag] = flags.split(" ");
   return new Option(flags, about).argParser((text: string, before: string | undefined) => {
-    if (before !== undefined) throw new InvalidArgumentError("It is given twice.");
-    if (text.trim() === "") throw new InvalidArgumentError("It is empty.");
+    if (before !== undefined) throw usage(`${flag} is given twice.`, "Give it once.");
+    if (text.trim() === "") throw usage(`${flag} is empty.`, "Give it a value, or leave it out.");
     return text;
+  });
+}
+
+/** Flags that people try. Refused by name, because the value of an unknown flag would be printed. */
+function secretOption(setting: string): Option {
+  const flag = flagName(setting);
+  return new Option(`${flag} <value>`).hideHelp().argParser(() => {
+    throw usage(
+      `A secret does not belong on the command line, where every process can see it: ${flag}.`,
+      `Replace it, put the new one into a file, and name that as ${flag}-file, or set ${environmentName(setting)}.`,
+    );
   });
 }
 
 /** Adds every setting as a flag; shown in the command's help only where `listed`. */
 export function withSettings(to: Command, listed: boolean): Command {
+  for (const secret of SECRET_SETTINGS) to.addOption(secretOption(secret));
   for (const { name, default: fallback, about } of SETTINGS) {
     const setting = option(`${flagName(name)} <value>`, `${about} Default: ${fallback}.`).helpGroup(
       "Settings:",
@@ -41,12 +58,17 @@ export function withJson(to: Command): Command {
 }
 
 export async function configOf(options: Options): Promise<Config> {
+  const { config } = options;
+  return readConfig(settingsIn(options), process.env, typeof config === "string" ? config : undefined);
+}
+
+/** The settings given as flags, as texts. */
+export function settingsIn(options: Options): Readonly<Record<string, string>> {
   const flags = SETTINGS.flatMap(({ name }) => {
     const text = options[name];
     return typeof text === "string" ? [[name, text] as const] : [];
   });
-  const { config } = options;
-  return readConfig(Object.fromEntries(flags), process.env, typeof config === "string" ? config : undefined);
+  return Object.fromEntries(flags);
 }
 
 /** Opens the configured ring, does `work`, and sees the audit records home. */
@@ -57,6 +79,7 @@ export async function withRing<T>(
   const config = await configOf(options);
   const opened = await openConfigured(config, {
     create: false,
+    stdout: "result",
     environment: process.env,
     onEvent: noteTrouble,
   });

@@ -14,6 +14,7 @@ const EXIT_CODES: Readonly<Record<ErrorCode, number>> = {
   config_parse: USAGE,
   config_invalid: USAGE,
   policy_invalid: USAGE,
+  clock_implausible: USAGE,
   api_token_invalid: USAGE,
   alg_unsupported: USAGE,
   kek_missing: KEK,
@@ -29,6 +30,7 @@ const EXIT_CODES: Readonly<Record<ErrorCode, number>> = {
   store_permission: STORE,
   store_full: STORE,
   ring_stale: STORE,
+  jwks_unavailable: STORE,
   commit_unknown: UNKNOWN,
   ring_missing: REFUSED,
   ring_exists: REFUSED,
@@ -48,6 +50,7 @@ const EXIT_CODES: Readonly<Record<ErrorCode, number>> = {
   body_invalid: REFUSED,
   body_too_large: REFUSED,
   media_type_unsupported: REFUSED,
+  rehearsal_failed: REFUSED,
   internal: REFUSED,
 };
 

@@ -1,26 +1,44 @@
 /** `init`: everything a node needs, made once and never over anything that is there. */
-import { existsSync } from "node:fs";
 import { writeFile } from "node:fs/promises";
 import type { Command } from "commander";
 import { CONFIG_FILES, ringFolder } from "../node/config.ts";
 import { openConfigured } from "../node/open.ts";
-import { environmentName, SETTINGS } from "../node/settings.ts";
-import { command, configOf, noteTrouble, type Options, withJson, withSettings } from "./command.ts";
-import { printResult } from "./print.ts";
+import { environmentName, SETTINGS, settingFromText } from "../node/settings.ts";
+import {
+  command,
+  configOf,
+  noteTrouble,
+  type Options,
+  settingsIn,
+  withJson,
+  withSettings,
+} from "./command.ts";
+import { printNote, printResult } from "./print.ts";
 
 export function initCommand(): Command {
   return withSettings(
-    withJson(command("init", "create KEK, API token, ring and a commented keyturn.yaml")),
+    withJson(
+      command(
+        "init",
+        "create KEK, API token, ring and a commented keyturn.yaml",
+        "keyturn init",
+        "keyturn init --issuer https://auth.example.com --folder /var/lib/keyturn",
+      ),
+    ),
     false,
   ).action(async (options: Options) => {
     const config = await configOf(options);
     const opened = await openConfigured(config, {
       create: true,
+      stdout: "result",
       environment: process.env,
       onEvent: noteTrouble,
     });
     await opened.audited();
-    const written = config.file === null ? await writeSettingsFile() : null;
+    const given = settingsIn(options);
+    const written = config.file === null ? await writeSettingsFile(given) : null;
+    if (config.file !== null && Object.keys(given).length > 0)
+      printNote(`the flags are not in ${config.file}; unless you write them there, give them every time`);
     const { ring, generation, emitter } = opened.manager.status();
     const made = [...opened.created, ...(written === null ? [] : [written])];
     printResult(
@@ -28,7 +46,7 @@ export function initCommand(): Command {
       options["json"] === true,
       () =>
         [
-          generation === 1
+          opened.ringCreated
             ? `Ring ${ring} is in ${ringFolder(config)}; ${emitter} emits.`
             : `Ring ${ring} was there already.`,
           ...made.map((path) => `Made ${path}`),
@@ -38,17 +56,27 @@ export function initCommand(): Command {
   });
 }
 
-/** Every setting, commented out at its default, so that the file changes nothing until somebody means it. */
-export function settingsFile(): string {
+/** Every setting: as given, else commented out at its default, which changes nothing until somebody means it. */
+export function settingsFile(given: Readonly<Record<string, string>> = {}): string {
   const settings = SETTINGS.map(({ name, default: fallback, about }) => {
-    return `# ${about}\n# In the environment: ${environmentName(name)}\n# ${name}: ${fallback}\n`;
+    const text = given[name];
+    // JSON is YAML, and its quotes keep a * or a # from meaning something.
+    const value = JSON.stringify(settingFromText(name, text ?? fallback));
+    const line = `${text === undefined ? "# " : ""}${name}: ${value}`;
+    return `# ${about}\n# In the environment: ${environmentName(name)}\n${line}\n`;
   });
   return `# keyturn: every setting with its default. Flags win over the environment, which wins over this file.\n\n${settings.join("\n")}`;
 }
 
-async function writeSettingsFile(): Promise<string | null> {
+async function writeSettingsFile(given: Readonly<Record<string, string>>): Promise<string | null> {
   const [file] = CONFIG_FILES;
-  if (existsSync(file)) return null;
-  await writeFile(file, settingsFile(), { flag: "wx" });
-  return file;
+  try {
+    await writeFile(file, settingsFile(given), { flag: "wx" });
+    return file;
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    // Another init was quicker; or this folder cannot be written to, and the ring lies elsewhere.
+    if (code !== "EEXIST") printNote(`${file} was not written (${code}); it is not needed to go on`);
+    return null;
+  }
 }

@@ -5,7 +5,9 @@ import { auditCommand } from "./audit-command.ts";
 import { exitCodeOf } from "./exit-code.ts";
 import { initCommand } from "./init.ts";
 import { printFailure } from "./print.ts";
+import { rehearseCommand } from "./rehearse-command.ts";
 import {
+  kidsLast,
   pauseCommand,
   policyCommand,
   resumeCommand,
@@ -27,6 +29,7 @@ Examples:
   keyturn sign --sub alice --aud api sign a token
   keyturn rotate                     start the next turnover now
   keyturn revoke <kid> --reason "laptop was stolen"
+  keyturn rehearse                   watch a turnover, a rollback and an emergency, in a minute
 
 Exit codes:
   0 ok · 1 refused or conflict · 2 usage or configuration · 3 ring corrupt · 4 KEK
@@ -53,6 +56,7 @@ function program(): Command {
     verifyCommand(),
     auditCommand(),
     rewrapCommand(),
+    rehearseCommand(),
   ];
   for (const command of commands) root.addCommand(command);
   return withoutExit(root);
@@ -60,14 +64,22 @@ function program(): Command {
 
 /** Errors of usage come back here, so that one place chooses the exit code. */
 function withoutExit(command: Command): Command {
-  command.exitOverride().showHelpAfterError("(add --help for what it takes)");
+  command
+    .exitOverride()
+    .configureOutput({ outputError: (text, write) => write(inOurWords(text)) })
+    .showHelpAfterError("  → Add --help for what it takes.");
   for (const child of command.commands) withoutExit(child);
   return command;
 }
 
+/** Commander's refusals, as print.ts writes ours; of an unknown flag only the name. */
+function inOurWords(text: string): string {
+  return text.replace(/^error: (.*)$/m, "keyturn: $1 [usage]").replace(/'(--[^=']*)=[^']*'/, "'$1'");
+}
+
 async function main(): Promise<number> {
   try {
-    await program().parseAsync();
+    await program().parseAsync(kidsLast(process.argv.slice(2)), { from: "user" });
     return 0;
   } catch (error) {
     // Commander has said what is wrong; help and version end this way too, with code 0.

@@ -1,15 +1,22 @@
 /** `rotate rollback revoke pause resume policy rewrap`: an operator's hands on the ring. */
 import { userInfo } from "node:os";
-import { createInterface } from "node:readline/promises";
+import { createInterface } from "node:readline";
 import { type Command, Option } from "commander";
 import type { Command as Cause, Outcome, RevokeOutcome, RotateOutcome } from "../manager/commands.ts";
 import type { KeyManager } from "../manager/manager.ts";
+import type { Status } from "../manager/status.ts";
 import type { RotationPolicy } from "../ring/policy.ts";
 import { command, type Options, option, usage, withJson, withRing, withSettings } from "./command.ts";
 import { formatInstant, printNote, printResult, shortKid } from "./print.ts";
 
 export function rotateCommand(): Command {
-  return changing("rotate", "start the next turnover now; no hold is shortened", (options) =>
+  const declared = command(
+    "rotate",
+    "start the next turnover now; no hold is shortened",
+    "keyturn rotate",
+    'keyturn rotate --reason "quarterly exercise"',
+  );
+  return changing(declared, (options) =>
     withRing(options, async (manager) => {
       const outcome = await manager.rotate(causeOf(options));
       printResult(outcome, options["json"] === true, () => describeRotation(outcome));
@@ -18,8 +25,13 @@ export function rotateCommand(): Command {
 }
 
 export function rollbackCommand(): Command {
+  const declared = command(
+    "rollback",
+    "let the key that retired last emit again",
+    'keyturn rollback --reason "the gateway cannot parse the new kid"',
+  );
   return withYes(
-    changing("rollback", "let the key that retired last emit again", async (options) => {
+    changing(declared, async (options) => {
       requireReason(options);
       await confirm(options, "The emitting key stops signing for good; the one before it signs again.");
       return withRing(options, async (manager) => {
@@ -35,28 +47,32 @@ export function rollbackCommand(): Command {
 }
 
 export function revokeCommand(): Command {
+  const declared = command(
+    "revoke",
+    "take a key out of the JWKS at once and for ever",
+    'keyturn revoke <kid> --reason "laptop was stolen"',
+    'keyturn revoke <the first characters of a kid> --reason "laptop was stolen" --yes',
+  ).argument("<kid>", "as `keyturn status` shows it");
   return withYes(
-    changing(
-      "revoke",
-      "take a key out of the JWKS at once and for ever",
-      async (options, kid) => {
-        requireReason(options);
-        await confirm(options, "Every token that this key signed is refused from now on.");
-        return withRing(options, async (manager) => {
-          const whole = wholeKid(manager, kid as string);
-          const outcome = await manager.revoke(whole, causeOf(options) as Cause & { reason: string });
-          printResult(outcome, options["json"] === true, () => describeRevocation(outcome));
-        });
-      },
-      "<kid>",
-    ),
+    changing(declared, async (options, given) => {
+      requireReason(options);
+      return withRing(options, async (manager) => {
+        const kid = wholeKid(manager.status(), given as string);
+        await confirm(options, `Every token that ${kid} signed is refused from now on.`);
+        const outcome = await manager.revoke(kid, causeOf(options) as Cause & { reason: string });
+        printResult(outcome, options["json"] === true, () => describeRevocation(outcome));
+      });
+    }),
   );
 }
 
 export function pauseCommand(): Command {
   return simple(
-    "pause",
-    "stop the automatic steps; commands still work",
+    command(
+      "pause",
+      "stop the automatic steps; commands still work",
+      'keyturn pause --reason "deploying the orders service"',
+    ),
     "Paused.",
     "Paused already.",
     (manager, cause) => manager.pause(cause),
@@ -64,15 +80,21 @@ export function pauseCommand(): Command {
 }
 
 export function resumeCommand(): Command {
-  return simple("resume", "let the automatic steps go on", "Resumed.", "Not paused.", (manager, cause) =>
-    manager.resume(cause),
+  return simple(
+    command("resume", "let the automatic steps go on", "keyturn resume"),
+    "Resumed.",
+    "Not paused.",
+    (manager, cause) => manager.resume(cause),
   );
 }
 
 export function rewrapCommand(): Command {
   return simple(
-    "rewrap",
-    "move the ring from the previous KEK (--previous-kek-file) to the present one",
+    command(
+      "rewrap",
+      "move the ring from the previous KEK (--previous-kek-file) to the present one",
+      "keyturn rewrap --kek-file new.kek --previous-kek-file old.kek",
+    ),
     "The ring is sealed under the present KEK now. When every node has it, delete the previous one.",
     "The ring is sealed under the present KEK already.",
     (manager, cause) => manager.rewrap(cause),
@@ -80,43 +102,43 @@ export function rewrapCommand(): Command {
 }
 
 export function policyCommand(): Command {
-  return changing(
+  const declared = command(
     "policy",
     "show where the configured policy differs from the ring's; --apply puts it in force",
-    (options) =>
-      withRing(options, async (manager, { policy }) => {
-        const before = manager.status().policy;
-        const apply = options["apply"] === true;
-        const changed = apply && (await manager.applyPolicy(policy, causeOf(options))).changed;
-        const differences = differencesOf(before, policy);
-        printResult({ changed, differences }, options["json"] === true, () =>
-          describeDifferences(differences, apply),
-        );
-      }),
+    "keyturn policy",
+    'keyturn policy --apply --reason "longer sessions"',
+  );
+  return changing(declared, (options) =>
+    withRing(options, async (manager, { policy }) => {
+      const before = manager.status().policy;
+      const apply = options["apply"] === true;
+      const changed = apply && (await manager.applyPolicy(policy, causeOf(options))).changed;
+      const differences = differencesOf(before, policy);
+      printResult({ changed, differences }, options["json"] === true, () =>
+        describeDifferences(differences, apply),
+      );
+    }),
   ).addOption(new Option("--apply", "put the configured policy in force, for every node"));
 }
 
 function changing(
-  name: string,
-  summary: string,
+  declared: Command,
   action: (options: Options, argument?: string) => Promise<void>,
-  argument?: string,
 ): Command {
-  const declared = withSettings(withJson(command(name, summary)), false).addOption(
+  const to = withSettings(withJson(declared), false).addOption(
     option("--reason <text>", "why; goes into the audit record"),
   );
-  if (argument === undefined) return declared.action((options: Options) => action(options));
-  return declared.argument(argument).action((given: string, options: Options) => action(options, given));
+  if (to.registeredArguments.length === 0) return to.action((options: Options) => action(options));
+  return to.action((given: string, options: Options) => action(options, given));
 }
 
 function simple(
-  name: string,
-  summary: string,
+  declared: Command,
   done: string,
   nothing: string,
   act: (manager: KeyManager, cause: Cause) => Promise<Outcome>,
 ): Command {
-  return changing(name, summary, (options) =>
+  return changing(declared, (options) =>
     withRing(options, async (manager) => {
       const outcome = await act(manager, causeOf(options));
       printResult(outcome, options["json"] === true, () => (outcome.changed ? done : nothing));
@@ -128,16 +150,34 @@ function withYes(to: Command): Command {
   return to.option("--yes", "do not ask; needed where nobody can be asked");
 }
 
+const DASHED_KID = /^-[\w-]{42}$|^-[\w-]{3,41}(…|\.\.\.)$/;
+
+/** One kid in 64 begins with a dash. After `--` it cannot be taken for a flag. */
+export function kidsLast(args: readonly string[]): string[] {
+  const kids = args.filter((arg) => DASHED_KID.test(arg));
+  const others = args.filter((arg) => !kids.includes(arg));
+  return kids.length === 0 || args.includes("--") ? [...args] : [...others, "--", ...kids];
+}
+
 /** Asks on a terminal; elsewhere the answer must have been given in advance. */
 async function confirm(options: Options, consequence: string): Promise<void> {
   if (options["yes"] === true) return;
   if (!process.stdin.isTTY)
     throw usage("This takes trust away and nobody can be asked.", "Add --yes if it is meant.");
-  const terminal = createInterface({ input: process.stdin, output: process.stderr });
-  const answer = await terminal.question(`${consequence} Go on? [y/N] `);
-  terminal.close();
-  if (!/^y(es)?$/i.test(answer.trim()))
+  if (!/^y(es)?$/i.test((await answerTo(`${consequence} Go on? [y/N] `)).trim()))
     throw usage("Not confirmed, nothing was changed.", "Answer y to go on.");
+}
+
+/** A line from the terminal; empty when the terminal is closed instead (Ctrl-D, Ctrl-C). */
+function answerTo(question: string): Promise<string> {
+  const terminal = createInterface({ input: process.stdin, output: process.stderr });
+  return new Promise((resolve) => {
+    terminal.once("close", () => resolve(""));
+    terminal.question(question, (answer) => {
+      resolve(answer);
+      terminal.close();
+    });
+  });
 }
 
 function requireReason({ reason }: Options): void {
@@ -146,16 +186,31 @@ function requireReason({ reason }: Options): void {
 }
 
 function causeOf({ reason }: Options): Cause {
-  const actor = `cli:${userInfo().username}`;
+  const actor = `cli:${userName()}`;
   return typeof reason === "string" ? { actor, reason } : { actor };
 }
 
+/** In containers it is common for a user to be a number without a name. */
+function userName(): string {
+  try {
+    return userInfo().username;
+  } catch {
+    return `uid ${process.getuid?.() ?? "unknown"}`;
+  }
+}
+
+/** A shorter beginning is no choice but an accident, such as a variable that was empty. */
+const KID_BEGINNING_MIN = 4;
+
 /** A kid may be shortened to a beginning that only one key has. */
-function wholeKid(manager: KeyManager, given: string): string {
-  const { keys, revoked } = manager.status();
-  const kids = [...keys, ...revoked]
-    .map(({ kid }) => kid)
-    .filter((kid) => kid.startsWith(given.replace(/…$/, "")));
+export function wholeKid({ keys, revoked }: Pick<Status, "keys" | "revoked">, given: string): string {
+  const beginning = given.trim().replace(/(…|\.\.\.)$/, "");
+  if (beginning.length < KID_BEGINNING_MIN)
+    throw usage(
+      `At least ${KID_BEGINNING_MIN} characters of a kid are needed.`,
+      "`keyturn status` lists the kids.",
+    );
+  const kids = [...keys, ...revoked].map(({ kid }) => kid).filter((kid) => kid.startsWith(beginning));
   if (kids.length > 1) throw usage("Several keys begin like this.", "Give more of the kid.");
   return kids[0] ?? given;
 }

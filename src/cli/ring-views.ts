@@ -13,7 +13,14 @@ const PLANNED_STEPS = 6;
 
 export function statusCommand(): Command {
   return withSettings(
-    withJson(command("status", "show the keys, their phases and the next step")),
+    withJson(
+      command(
+        "status",
+        "show the keys, their phases and the next step",
+        "keyturn status",
+        "keyturn status --json --config /etc/keyturn.yaml",
+      ),
+    ),
     false,
   ).action((options: Options) =>
     withRing(options, async (manager) => {
@@ -30,7 +37,9 @@ export function statusCommand(): Command {
 
 export function planCommand(): Command {
   return withSettings(
-    withJson(command("plan", "show the next steps with their instants and every term of every hold")),
+    withJson(
+      command("plan", "show the next steps with their instants and every term of every hold", "keyturn plan"),
+    ),
     false,
   ).action((options: Options) =>
     withRing(options, async (manager) => {
@@ -41,11 +50,13 @@ export function planCommand(): Command {
 }
 
 export function jwksCommand(): Command {
-  return withSettings(withJson(command("jwks", "print the JWKS as it is served now")), false).action(
-    (options: Options) =>
-      withRing(options, async (manager) => {
-        printResult(manager.jwks(), true, () => "");
-      }),
+  return withSettings(
+    withJson(command("jwks", "print the JWKS as it is served now", "keyturn jwks > jwks.json")),
+    false,
+  ).action((options: Options) =>
+    withRing(options, async (manager) => {
+      printResult(manager.jwks(), true, () => "");
+    }),
   );
 }
 

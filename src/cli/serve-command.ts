@@ -3,30 +3,49 @@ import { resolve } from "node:path";
 import type { Command } from "commander";
 import type { Config } from "../node/config.ts";
 import { publicJwksUrl } from "../node/probe.ts";
-import { type RunningNode, serve } from "../node/serve.ts";
+import type { RunningNode } from "../node/serve.ts";
 import { command, configOf, type Options, withSettings } from "./command.ts";
 import { printNote } from "./print.ts";
 import { describeNext } from "./ring-views.ts";
 
 export function serveCommand(): Command {
   return withSettings(
-    command("serve", "serve the JWKS, sign for holders of the API token, turn the keys over"),
+    command(
+      "serve",
+      "serve the JWKS, sign for holders of the API token, turn the keys over",
+      "keyturn serve --init",
+      "keyturn serve --issuer https://auth.example.com --listen 0.0.0.0:3000",
+    ),
     true,
   )
     .option("--init", "make what is missing first: folder, KEK, API token, ring")
     .action(async (options: Options) => {
       const config = await configOf(options);
+      const given = { kek: "KEYTURN_KEK" in process.env, apiToken: "KEYTURN_API_TOKEN" in process.env };
+      const asked = stopAsked();
+      // No other command needs an HTTP server, and loading one would take up a quarter of its time.
+      const { serve } = await import("../node/serve.ts");
       const node = await serve({ config, init: options["init"] === true, environment: process.env });
-      process.stdout.write(`${welcome(node, config)}\n`);
-      await stopped();
+      const out = config.auditLog === "stdout" ? process.stderr : process.stdout;
+      out.write(`${welcome(node, config, given)}\n`);
+      await asked;
       await node.stop();
     });
 }
 
+/** Which secrets came from the environment. */
+interface Given {
+  readonly kek: boolean;
+  readonly apiToken: boolean;
+}
+
 /** All that one needs to go on, on one screen. */
-function welcome({ manager, url, created }: RunningNode, config: Config): string {
+function welcome({ manager, url, created }: RunningNode, config: Config, given: Given): string {
   const status = manager.status();
   const located = { ...config, issuer: manager.issuer };
+  const kekNote = created.includes(config.kekFile) ? " (just made: keep a backup, apart from the ring)" : "";
+  const tokenNote = created.includes(config.apiTokenFile) ? " (just made)" : "";
+  const token = given.apiToken ? "$KEYTURN_API_TOKEN" : `$(cat ${shellWord(resolve(config.apiTokenFile))})`;
   return [
     "keyturn is serving.",
     "",
@@ -34,12 +53,12 @@ function welcome({ manager, url, created }: RunningNode, config: Config): string
     `  issuer      ${manager.issuer}`,
     `  emitting    ${status.emitter} (${status.alg})`,
     `  next step   ${describeNext(status)}`,
-    `  API token   ${config.apiTokenFile}${created.includes(config.apiTokenFile) ? " (just made)" : ""}`,
-    `  KEK         ${config.kekFile}${created.includes(config.kekFile) ? " (just made: keep a backup, apart from the ring)" : ""}`,
+    `  API token   ${given.apiToken ? "in KEYTURN_API_TOKEN" : `${config.apiTokenFile}${tokenNote}`}`,
+    `  KEK         ${given.kek ? "in KEYTURN_KEK" : `${config.kekFile}${kekNote}`}`,
     "",
     "Sign a token:",
     "",
-    `  curl -s ${url}/v1/tokens -H "Authorization: Bearer $(cat ${shellWord(resolve(config.apiTokenFile))})" \\`,
+    `  curl -s ${url}/v1/tokens -H "Authorization: Bearer ${token}" \\`,
     `    -H "Content-Type: application/json" -d '{"claims":{"sub":"user-1","aud":"orders"}}'`,
     "",
   ].join("\n");
@@ -50,7 +69,7 @@ function shellWord(path: string): string {
 }
 
 /** Resolves at the first SIGINT or SIGTERM; a second one ends the process at once. */
-function stopped(): Promise<void> {
+function stopAsked(): Promise<void> {
   return new Promise((resolve) => {
     let asked = false;
     const ask = (signal: NodeJS.Signals) => {
