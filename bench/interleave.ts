@@ -4,6 +4,7 @@
  * reported is the median over the rounds of its ratio to the two. A disturbance that lasts longer
  * than a slice hits both sides of the ratio; a shorter one is an outlier, which a median ignores.
  */
+import { threadTime } from "./stopwatch.ts";
 
 export interface Contender {
   readonly name: string;
@@ -86,9 +87,9 @@ function awaiting(operation: () => unknown): Loop {
 }
 
 async function milliseconds(loop: Loop, calls: number): Promise<number> {
-  const start = performance.now();
+  const start = threadTime();
   await loop(calls);
-  return performance.now() - start;
+  return threadTime() - start;
 }
 
 function isPromise(value: unknown): boolean {

@@ -3,7 +3,7 @@
  * advance, in the fastest form that its documentation shows. Ready-made claims are what all of them
  * are fastest with, so that none is measured on its handling of, say, `"15m"`.
  */
-import { type KeyObject, randomUUID } from "node:crypto";
+import { type KeyObject, randomBytes, randomUUID } from "node:crypto";
 import nodeRs from "@node-rs/jsonwebtoken";
 import { createSigner } from "fast-jwt";
 import { sign as honoSign } from "hono/jwt";
@@ -22,6 +22,9 @@ export const ISSUER = "https://auth.example.com";
 export const LIFETIME_SECONDS = 900;
 /** As long as the thumbprints that keyturn uses. */
 export const KID = "qf3v0H1mM1yB9Q4mJH4wqXyZp6sQdX2yq5o6kQ0c3rE";
+
+/** Of rings that are gone in a moment. */
+export const KEK = randomBytes(32).toString("base64url");
 
 export interface Peer {
   readonly name: string;

@@ -16,7 +16,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   http: ["errors.ts", "schema.ts", "ring", "telemetry", "manager"],
   testing: ["errors.ts", "clock.ts", "store"],
   node: ["errors.ts", "clock.ts", "schema.ts", "ring", "keys", "store", "telemetry", "manager", "http"],
-  rehearsal: ["errors.ts", "ring", "manager"],
+  rehearsal: ["errors.ts", "clock.ts", "ring", "manager"],
   cli: ["errors.ts", "ring", "telemetry", "manager", "node", "rehearsal"],
   "index.ts": ["errors.ts", "clock.ts", "ring", "keys", "store", "telemetry", "manager"],
 };
@@ -33,6 +33,11 @@ const MAY_USE: Readonly<Record<string, readonly string[]>> = {
   pino: ["node"],
   yaml: ["node"],
   commander: ["cli"],
+  // Development dependencies: imported when they are there.
+  "jwks-rsa": ["rehearsal"],
+  jsonwebtoken: ["rehearsal"],
+  "get-jwks": ["rehearsal"],
+  "fast-jwt": ["rehearsal"],
 };
 
 /** What reads the world, and the only places that may. */

@@ -1,0 +1,79 @@
+/** `npm run bench`: how fast keyturn is, beside what the platform can do and beside its peers. */
+import { parseArgs } from "node:util";
+import { commitGroups } from "./commit.ts";
+import { jwksGroups } from "./jwks.ts";
+import { memoryGroups } from "./memory.ts";
+import { type Group, jsonLine, table } from "./report.ts";
+import { rotationGroups } from "./rotation.ts";
+import { signGroups } from "./sign.ts";
+
+const GROUPS: readonly Group[] = [
+  ...signGroups,
+  ...jwksGroups,
+  ...rotationGroups,
+  ...commitGroups,
+  ...memoryGroups,
+];
+
+const NAMES = GROUPS.map(({ name }) => `  ${name}\n`).join("");
+
+const HELP = `Usage: npm run bench -- [options] [group...]
+
+Measures all groups, or those whose names begin with one of the given words.
+
+  --json   JSON lines: {"group","case","opsPerSecond","ratio"}, ratio to the group's case "raw"
+  --quick  a few seconds, to see that everything works; the figures mean nothing
+  --help   this
+
+Groups:
+${NAMES}
+Examples:
+  npm run bench
+  npm run bench -- sign jwks/200
+  npm run --silent bench -- --json sign > before.jsonl
+`;
+
+const EXIT_USAGE = 2;
+
+async function main(): Promise<number> {
+  const { values, positionals } = parsed();
+  if (values.help) {
+    process.stdout.write(HELP);
+    return 0;
+  }
+  const unknown = positionals.find((prefix) => !GROUPS.some(({ name }) => name.startsWith(prefix)));
+  if (unknown !== undefined) throw new UsageError(`there is no group "${unknown}". There are:\n${NAMES}`);
+
+  const chosen = GROUPS.filter(
+    ({ name }) => positionals.length === 0 || positionals.some((prefix) => name.startsWith(prefix)),
+  );
+  for (const { run } of chosen) {
+    const figures = await run({ quick: values.quick });
+    const text = values.json ? figures.map(jsonLine).join("\n") : table(figures);
+    process.stdout.write(`${text}\n`);
+  }
+  return 0;
+}
+
+class UsageError extends Error {}
+
+function parsed() {
+  const options = {
+    json: { type: "boolean", default: false },
+    quick: { type: "boolean", default: false },
+    help: { type: "boolean", default: false },
+  } as const;
+  try {
+    return parseArgs({ options, allowPositionals: true });
+  } catch (error) {
+    throw new UsageError(`${(error as Error).message}\n${HELP}`);
+  }
+}
+
+try {
+  process.exitCode = await main();
+} catch (error) {
+  if (!(error instanceof UsageError)) throw error;
+  process.stderr.write(`bench: ${error.message}`);
+  process.exitCode = EXIT_USAGE;
+}
