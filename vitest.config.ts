@@ -5,5 +5,7 @@ export default defineConfig({
   test: {
     include: ["test/**/*.test.ts"],
     testTimeout: 60_000,
+    // Some files wait on real processes most of the time, so two at once pay even on two cores.
+    maxWorkers: 2,
   },
 });

@@ -6,7 +6,6 @@
 import { rm } from "node:fs/promises";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
-import { monitorEventLoopDelay } from "node:perf_hooks";
 import { setTimeout as sleep } from "node:timers/promises";
 import { getRequestListener } from "@hono/node-server";
 import { createApp } from "../dist/http/index.js";
@@ -17,6 +16,7 @@ import { type LoadGenerator, requestText, startLoadGenerator } from "./load.ts";
 import { ISSUER, KEK } from "./peers.ts";
 import type { Figure, Group } from "./report.ts";
 import { temporaryFolder } from "./served.ts";
+import { threadTime } from "./stopwatch.ts";
 
 const TARGET_MS = 10;
 
@@ -65,7 +65,7 @@ function figure(name: string, stalls: readonly number[]): Figure {
   };
 }
 
-/** In milliseconds, timer granularity of one millisecond included. */
+/** In milliseconds, the one millisecond between two looks included. */
 async function longestStall(
   load: LoadGenerator,
   port: number,
@@ -78,18 +78,31 @@ async function longestStall(
   const serving = (async () => {
     while (!over) await load.run(job);
   })();
-  const delay = monitorEventLoopDelay({ resolution: 1 });
-  delay.enable();
+  const watch = watchLoop();
   try {
     await work();
-    // A stall at the very end shows when the next timer fires.
-    await sleep(5);
-    delay.disable();
   } finally {
     over = true;
     await serving;
   }
-  return delay.max / 1e6;
+  return watch.longest();
+}
+
+/** A timer that is due every millisecond notes how late it ever was. */
+function watchLoop(): { longest(): number } {
+  let longest = 0;
+  let last = threadTime();
+  const timer = setInterval(() => {
+    const now = threadTime();
+    longest = Math.max(longest, now - last);
+    last = now;
+  }, 1);
+  return {
+    longest() {
+      clearInterval(timer);
+      return longest;
+    },
+  };
 }
 
 /** One step per tick and one tick per instant at which something is due, until the old key is gone. */

@@ -68,7 +68,7 @@ export interface Commands {
 
 /** Who keeps a revoked key for as long as it likes, and what to do about it. */
 const UNBOUNDED_VERIFIERS = [
-  "verifiers that keep a JWKS without expiry, or refetch it only on an unknown kid: restart them",
+  "verifiers that keep a JWKS without expiry, refetch it only on an unknown kid, or keep a key that a fresh one lacks: restart them",
   "verifiers and caches configured to keep a JWKS longer than jwksCacheSeconds",
 ];
 

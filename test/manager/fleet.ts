@@ -79,8 +79,12 @@ export async function settle({ keys }: TestNode): Promise<string[]> {
     const { step } = await keys.tick();
     if (step === null) return steps;
     steps.push(step.step);
+    if (steps.length > SETTLE_STEPS_MAX) throw new Error(`Steps without end: ${steps.join(", ")}.`);
   }
 }
+
+/** No instant has more steps than this. */
+const SETTLE_STEPS_MAX = 10;
 
 /** Time passes as in a running node, which reads the store every `refreshSeconds`. */
 export async function pass({ keys, clock }: TestNode, seconds: number): Promise<void> {

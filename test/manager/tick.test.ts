@@ -188,6 +188,14 @@ describe("a node whose policy is not the ring's", () => {
     expect(node.keys.status()).toMatchObject({ policyMatches: true, policy: { tokenSeconds: 600 } });
   });
 
+  it("is none that was configured with no policy, even after it has applied one", async () => {
+    await node.keys.applyPolicy({ tokenSeconds: 300 });
+    await odd.keys.applyPolicy({ tokenSeconds: 600 });
+    await node.keys.refresh();
+    expect(node.keys.status().policyMatches).toBe(true);
+    expect(await settle(node)).toEqual(["emit", "accept"]);
+  });
+
   it("steps again once the ring's policy is applied to it", async () => {
     await odd.keys.applyPolicy({});
     expect(odd.keys.status().policyMatches).toBe(true);
