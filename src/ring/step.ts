@@ -123,8 +123,8 @@ export function revoke(
   if (tombstoneOf(ring, kid) !== undefined) return null;
   const key = keyOf(ring, kid);
   if (key === undefined) {
-    throw new KeyturnError("kid_unknown", "The ring has no key of this kid and never had.", {
-      fix: "`keyturn status` lists the kids.",
+    throw new KeyturnError("kid_unknown", "The ring knows no key of this kid.", {
+      fix: "`keyturn status` lists the kids; the audit log remembers those that left long ago.",
     });
   }
   if (key !== emitterOf(ring)) {

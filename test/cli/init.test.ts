@@ -1,4 +1,4 @@
-import { chmod, chown, mkdir, readdir, readFile, stat } from "node:fs/promises";
+import { chmod, chown, mkdir, readdir, readFile, stat, symlink } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { parse } from "yaml";
@@ -92,6 +92,14 @@ describe("init", () => {
     );
     expect(await readFile(join(place, "keyturn.yaml"), "utf8")).toBe(text);
     expect(await readdir(place)).toEqual(["elsewhere", "keyturn.yaml"]);
+  });
+
+  it("writes over nothing, and through no link", async () => {
+    const place = await newPlace();
+    await symlink("elsewhere.yaml", join(place, "keyturn.yaml"));
+    const { made } = await json<Made>(place, ["init"]);
+    expect(made).toEqual([".keyturn/kek", ".keyturn/api-token"]);
+    expect((await readdir(place)).sort()).toEqual([".keyturn", "keyturn.yaml"]);
   });
 
   it("run by several at once in one empty folder, makes one ring and one KEK", async () => {

@@ -92,10 +92,10 @@ describe("the command line", () => {
     expect(await post(`Bearer ${token}x`, "{}")).toBe(401);
     for (const path of ["/.well-known/jwks.json", "/readyz", "/nowhere", `/${token}`])
       heard += await (await fetch(url + path)).text();
-    await expect.poll(() => heard).toContain("token refused");
+    await expect.poll(() => heard, { timeout: 10_000, interval: 10 }).toContain("token refused");
     expect(heard).toContain("token signed");
     child.kill("SIGINT");
-    await expect.poll(() => heard).toContain('"stopped"');
+    await expect.poll(() => heard, { timeout: 10_000, interval: 10 }).toContain('"stopped"');
     for (const secret of secrets) expect(heard.includes(secret), secret.slice(0, 4)).toBe(false);
   });
 });

@@ -107,7 +107,9 @@ describe("serve", () => {
     hanging.on("error", () => undefined).flushHeaders();
     await once(hanging, "continue");
     second.child.kill("SIGINT");
-    await expect.poll(() => second.logged()).toContain("again to stop at once");
+    await expect
+      .poll(() => second.logged(), { timeout: 10_000, interval: 10 })
+      .toContain("again to stop at once");
     second.child.kill("SIGINT");
     expect(await second.ended).toBe(130);
   });

@@ -230,7 +230,7 @@ describe("a running node", () => {
     const jwksUrl = /JWKS +(\S+)/.exec(String(welcome))?.[1] as string;
     await result(place, ["revoke", emitting, "--reason", "leaked", "--yes", ...flags]);
     await expect
-      .poll(async () => (await fetch(jwksUrl)).text(), { timeout: 5000, interval: 20 })
+      .poll(async () => (await fetch(jwksUrl)).text(), { timeout: 10_000, interval: 20 })
       .not.toContain(emitting);
   });
 });

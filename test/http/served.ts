@@ -69,7 +69,12 @@ const OF_THE_CONNECTION = new Set(["date", "connection", "keep-alive"]);
 /** A request to the letter: path and headers go out as they are given, any method may be tried. */
 export async function ask(
   url: string,
-  options: { method?: string; path: string; headers?: OutgoingHttpHeaders; body?: string | string[] },
+  options: {
+    method?: string;
+    path: string;
+    headers?: OutgoingHttpHeaders;
+    body?: string | string[] | Buffer;
+  },
 ): Promise<Answer> {
   const { method = "GET", path, headers = {}, body = [] } = options;
   const sent = request(url, { method, path, headers, agent: false });

@@ -1,4 +1,5 @@
 import type { OutgoingHttpHeaders } from "node:http";
+import { gzipSync } from "node:zlib";
 import { decodeJwt } from "jose";
 import { beforeEach, describe, expect, it } from "vitest";
 import { START } from "../manager/manual-clock.ts";
@@ -14,7 +15,7 @@ beforeEach(async () => {
 const BODY = '{"claims":{"sub":"user-1","aud":"orders"},"expiresInSeconds":300}';
 const AUTHORIZED = { "Content-Type": "application/json", Authorization: `Bearer ${API_TOKEN}` };
 
-const post = (headers: OutgoingHttpHeaders, body: string | string[] = BODY) =>
+const post = (headers: OutgoingHttpHeaders, body: string | string[] | Buffer = BODY) =>
   ask(url, { method: "POST", path: "/v1/tokens", headers, body });
 
 describe("a body that cannot be used", () => {
@@ -98,6 +99,12 @@ describe("a body that cannot be used", () => {
       expect(expectProblem(await post(AUTHORIZED, body), 400, "body_invalid").detail).toMatch(why);
     });
   }
+
+  it("is one that is compressed: nothing is unpacked, so nothing can blow up", async () => {
+    const bomb = gzipSync(JSON.stringify({ claims: { x: "x".repeat(10_000_000) } }));
+    expect(bomb.length).toBeLessThan(LIMIT);
+    expectProblem(await post({ ...AUTHORIZED, "Content-Encoding": "gzip" }, bomb), 400, "body_invalid");
+  });
 
   it("is told all that is wrong with it at once", async () => {
     const answer = await post(AUTHORIZED, '{"claim":{},"expiresInSeconds":"1"}');

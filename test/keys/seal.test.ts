@@ -90,6 +90,22 @@ describe("a sealed key does not open", () => {
     for (const sealed of [foreign, password]) await refused(openJwk(sealed, ENTRY, kek));
   });
 
+  it("when whoever sealed it had the KEK but named another, or encrypted in another way", async () => {
+    const header = { alg: "A256KW", enc: "A256GCM", kid: kek.id, ring: RING, sealed_kid: key.kid };
+    const text = new TextEncoder().encode(JSON.stringify(privateJwk));
+    const sealedAs = (change: object) =>
+      new CompactEncrypt(text).setProtectedHeader({ ...header, ...change }).encrypt(kek.sealing);
+    expect(await openJwk(await sealedAs({}), ENTRY, kek)).toEqual(privateJwk);
+    for (const change of [
+      { kid: otherKek.id },
+      { kid: undefined },
+      { enc: "A256CBC-HS512" },
+      { enc: "A128GCM" },
+    ]) {
+      await refused(openJwk(await sealedAs(change), ENTRY, kek));
+    }
+  });
+
   it("with any character changed", async () => {
     for (let at = 0; at < SEALED.length; at++) {
       if (SEALED[at] === ".") continue;

@@ -3,8 +3,11 @@ import { inspect } from "node:util";
 import { base64url, type JWK } from "jose";
 import { beforeAll, describe, expect, it } from "vitest";
 import { parseKek } from "../../src/keys/kek.ts";
-import { openJwk } from "../../src/keys/seal.ts";
+import { openJwk, sealJwk } from "../../src/keys/seal.ts";
+import { openRing, sealRing } from "../../src/keys/sealed-ring.ts";
 import type { Algorithm } from "../../src/ring/algorithm.ts";
+import { emitterOf } from "../../src/ring/phase.ts";
+import type { RingKey } from "../../src/ring/ring.ts";
 import { faultyStore, type Place } from "./faulty-store.ts";
 import { KEK, kidIn, OTHER_KEK, openAlone, openNode, pass, ringIn, settle } from "./fleet.ts";
 
@@ -44,6 +47,20 @@ function seen(value: unknown): string[] {
   const texts = [inspect(value, deep), String(value), JSON.stringify(value) ?? ""];
   if (value instanceof Error) texts.push(value.stack ?? "", inspect(value.cause, deep), value.message);
   return texts;
+}
+
+/** A ring, authentic under OTHER_KEK, whose emitter's private half is another key's. */
+async function withHalvesSwapped(document: string): Promise<string> {
+  const kek = await parseKek(OTHER_KEK);
+  const { ring } = await openRing(document, [kek]);
+  const emitter = emitterOf(ring);
+  const other = ring.keys.find((key) => key !== emitter) as RingKey;
+  const jwk = await openJwk(other.sealedJwk, { ring: ring.id, kid: other.kid }, kek);
+  const sealedJwk = await sealJwk(jwk, { ring: ring.id, kid: emitter.kid }, kek);
+  return sealRing(
+    { ...ring, keys: ring.keys.map((key) => (key === emitter ? { ...key, sealedJwk } : key)) },
+    kek,
+  );
 }
 
 /** A life with every command and every kind of failure; returns all that was said in it. */
@@ -95,6 +112,8 @@ async function lifeOf(alg: Algorithm): Promise<{ said: string[]; place: Place }>
     const lying = faultyStore({ ...place, load: async () => ({ document: damaged, revision: "damaged" }) });
     await hear(openNode(lying, { kek: OTHER_KEK }));
   }
+  place.restore(await withHalvesSwapped(document));
+  await hear(openNode(place, { kek: OTHER_KEK }));
   for (const event of [...events, ...both.events]) said.push(...seen(event));
   return { said, place };
 }
@@ -111,6 +130,7 @@ describe("nothing that a manager says or shows", () => {
       });
 
       it("holds a private member of any key", () => {
+        expect(said.some((text) => text.includes("key_selftest_failed"))).toBe(true);
         expect(secrets.length).toBeGreaterThanOrEqual(alg === "RS256" ? 4 * 6 : 4);
         expect(said.length).toBeGreaterThan(100);
         expect(leaksIn(said, secrets)).toEqual([]);

@@ -88,7 +88,7 @@ describe.concurrent("a schedule", () => {
     start({ ...keys, tick: slow.call });
     const time = await meter();
     await until(() => slow.calls === 1);
-    await time.passes(2);
+    await time.passes(3);
     expect(slow.calls).toBe(1);
     slow.release();
     await until(() => slow.calls >= 2);
@@ -100,6 +100,8 @@ describe.concurrent("a schedule", () => {
     const { keys } = await openAlone({ policy: SHORT });
     const [tick, refresh] = [gated(() => keys.tick()), gated(() => keys.refresh())];
     const { schedule } = start({ ...keys, tick: tick.call, refresh: refresh.call });
+    const idle = gated(async () => undefined);
+    await start({ ...keys, refresh: idle.call }).schedule.stop();
     await until(() => tick.atOnce === 1 && refresh.atOnce === 1);
     let stopped = false;
     const stopping = schedule.stop().then(() => {
@@ -114,6 +116,7 @@ describe.concurrent("a schedule", () => {
     const calls = [tick.calls, refresh.calls];
     await time.passes(2);
     expect([tick.calls, refresh.calls]).toEqual(calls);
+    expect(idle.calls).toBe(0);
     expect(time.counts.refreshes).toBeGreaterThan(1);
   });
 

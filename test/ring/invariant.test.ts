@@ -180,6 +180,19 @@ describe("a successor of a ring", () => {
       "a fact not rewritten",
     ],
     [
+      "one whose key emitted and retired at once",
+      SOUND,
+      (next) =>
+        withKey(next, 3, {
+          emittedAt: next.committedAt,
+          earlyEmit: true,
+          retireHoldSeconds: 1200,
+          retiredAt: next.committedAt,
+          acceptUntil: next.committedAt + 1200,
+        }),
+      "a fact not rewritten",
+    ],
+    [
       "one whose retired key was never used",
       SOUND,
       (next) =>

@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { ALGORITHMS } from "../../src/ring/algorithm.ts";
 import { nextDueAt, nextStep, OVERDUE_AFTER_SECONDS, overdueSince } from "../../src/ring/plan.ts";
 import { parsePolicy } from "../../src/ring/policy.ts";
 import { accept, applyPolicy, emit, pause, requestRotation, resume, revoke } from "../../src/ring/step.ts";
@@ -104,6 +105,16 @@ describe("a paused ring", () => {
     expect(sample.key(2).emittedAt).toBe(NOW + 100 + 1200);
   });
 
+  it("revokes nothing even then: what has left the JWKS can wait", () => {
+    const sample = paused(turnedOver());
+    sample.commit(requestRotation(sample.ring, sample.now));
+    sample.commit(revoke(sample.ring, kidOf(3), "to be replaced", sample.now, null));
+    sample.wait(2000);
+    expect(sample.tick()).toMatchObject({ step: "accept" });
+    expect(sample.tick()).toBeNull();
+    expect(sample.phaseOf(1)).toBe("retiring");
+  });
+
   it("resumes with one step per tick and each hold whole", () => {
     const sample = paused(sampleRing()).wait(3 * MONTH);
     sample.commit(resume(sample.ring));
@@ -130,6 +141,20 @@ describe("a ring full of keys", () => {
     sample.run(2 * DAY);
     expect(sample.emitter()).toBeGreaterThan(stuckWith);
     expect(sample.published()).toHaveLength(2);
+  });
+
+  it("gives up the youngest of the keys that nobody wants any more, which is the least ripe", () => {
+    const sample = sampleRing();
+    for (const alg of ALGORITHMS.slice(1, 10)) {
+      sample.tick();
+      sample.commit(applyPolicy(sample.ring, parsePolicy({ alg }), sample.wait(10).now));
+    }
+    expect(sample.ring.keys).toHaveLength(10);
+    expect(nextStep(sample.ring, sample.now)).toMatchObject({
+      step: "revoke",
+      kid: kidOf(10),
+      because: "superseded",
+    });
   });
 
   it("still plans what comes next", () => {

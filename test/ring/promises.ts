@@ -59,8 +59,11 @@ export function witnessOf(genesis: KeyRing): Witnessed {
       return;
     }
     const emittedAt = key.emittedAt ?? 0;
-    for (const past of pasts) {
-      if (!lacks(past, key.kid, ring.policy)) continue;
+    let lag = lagOf(ring.policy);
+    for (const past of pasts.toReversed()) {
+      // A policy that lowers refresh or skew is taken to describe the fleet as it is.
+      lag = Math.min(lag, lagOf(past.ring.policy));
+      if (!lacks(past, key.kid, lag)) continue;
       const lastCopyAt = past.until + lastCopyAfter(past.ring.policy);
       must(lastCopyAt <= emittedAt, `${key.kid} emits when every verifier can know it`);
     }
@@ -121,14 +124,14 @@ function lastCopyAfter(policy: RotationPolicy): number {
   return refreshSeconds + fetchSeconds + maxAge + fetchSeconds + jwksCacheSeconds + skewSeconds;
 }
 
-/**
- * Whether some node may have served the past ring without the key, or may not have been seen to
- * serve it. A policy that lowers refresh or skew is taken to describe the fleet as it is.
- */
-function lacks({ ring, until }: Past, kid: string, { refreshSeconds, skewSeconds }: RotationPolicy): boolean {
+/** How far behind a node's view of the ring and its clock may be, together. */
+function lagOf({ refreshSeconds, skewSeconds }: RotationPolicy): number {
+  return refreshSeconds + skewSeconds;
+}
+
+/** Whether some node may have served the past ring without the key, or was not seen to serve it. */
+function lacks({ ring, until }: Past, kid: string, lag: number): boolean {
   const key = ring.keys.find((one) => one.kid === kid);
   if (key?.publishedAt == null) return true;
-  const lag =
-    Math.min(refreshSeconds, ring.policy.refreshSeconds) + Math.min(skewSeconds, ring.policy.skewSeconds);
   return key.acceptUntil !== null && key.acceptUntil <= until + lag;
 }

@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { isKeyturnError } from "../../src/errors.ts";
 import { emitterOf, keysIn } from "../../src/ring/phase.ts";
 import { applyPolicy, confirm, requestRotation, revoke, rollback } from "../../src/ring/step.ts";
-import { successorOf } from "../../src/ring/succession.ts";
+import { rollbackTarget, successorOf } from "../../src/ring/succession.ts";
 import { DAY, fakeKey, kidOf, NOW, type SampleRing, sampleRing, turnedOver } from "./sample-ring.ts";
 
 const WHY = "the backup was stolen";
@@ -70,6 +70,12 @@ describe("when the emitter is revoked, what succeeds it is", () => {
     expect(sample.key(2).earlyEmit).toBe(false);
     expect(eventOf(sample)).toMatchObject({ event: "revoke", oldKid: kidOf(1), newKid: kidOf(2) });
     expect(eventOf(sample)).not.toHaveProperty("earlyEmit");
+  });
+
+  it("that one even where an earlier key could emit again", () => {
+    const sample = turnedOver({ tokenSeconds: 3600 }).wait(1200);
+    expect(rollbackTarget(sample.ring, sample.now)?.kid).toBe(kidOf(1));
+    expect(successorOf(sample.ring, sample.now)).toEqual({ how: "matured", kid: kidOf(3) });
   });
 
   it("else the key that retired last, which everyone still trusts", () => {
