@@ -87,9 +87,11 @@ function unmatched(c: Context, paths: readonly string[]): Response {
   return problemResponse(error, { Allow: allow });
 }
 
+/** A refused token is an event of its own; every other failure is for the operator's log. */
 function report(error: unknown, c: Context, manager: KeyManager, onEvent: OnEvent): void {
-  if (!isKeyturnError(error)) onEvent({ type: "request_failed", error });
-  else if (c.req.path === TOKENS_PATH) {
+  if (isKeyturnError(error) && c.req.path === TOKENS_PATH) {
     onEvent({ type: "token_refused", kid: manager.status().emitter, code: error.code });
+  } else {
+    onEvent({ type: "request_failed", error });
   }
 }

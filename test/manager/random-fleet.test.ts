@@ -198,11 +198,14 @@ async function tolerated(work: Promise<unknown>): Promise<void> {
   });
 }
 
-for (const standby of [true, false]) {
-  it(`keeps every promise whatever happens, ${standby ? "with" : "without"} a standby`, async () => {
+for (const { standby, tokenSeconds } of [
+  { standby: true, tokenSeconds: 5 },
+  { standby: false, tokenSeconds: 30 },
+]) {
+  it(`keeps every promise whatever happens, with standby ${standby} and tokens of ${tokenSeconds} s`, async () => {
     await fc.assert(
       fc.asyncProperty(fc.array(moment, { minLength: 10, maxLength: 60 }), async (moments) => {
-        const { place, clock } = await openAlone({ policy: { ...SHORT, standby } });
+        const { place, clock } = await openAlone({ policy: { ...SHORT, standby, tokenSeconds } });
         // Nodes that take the ring's policy, whichever the commands put in force.
         const nodes = await Promise.all([1, 2, 3].map(() => openNode(place, { clock })));
         const fleet = new Fleet({ nodes, place, clock });

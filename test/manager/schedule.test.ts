@@ -18,7 +18,7 @@ async function livesIn(there: Place): Promise<Life[]> {
 }
 
 /** Every hold in full, save for the very first key, which no verifier can have missed. */
-function expectFullHolds(lives: readonly Life[], genesis: string): void {
+function expectFullHolds(lives: readonly Life[], genesis: string, retireHold = SHORT_HOLD): void {
   for (const { key, revokedAt } of lives) {
     const { kid, publishedAt, emittedAt, retiredAt, acceptUntil } = key;
     if (emittedAt !== null && kid !== genesis) {
@@ -26,7 +26,7 @@ function expectFullHolds(lives: readonly Life[], genesis: string): void {
     }
     if (retiredAt !== null) {
       expect(retiredAt - (emittedAt ?? 0)).toBeGreaterThanOrEqual(SHORT.rotateEverySeconds);
-      expect(acceptUntil).toBe(retiredAt + SHORT_HOLD);
+      expect(acceptUntil).toBe(retiredAt + retireHold);
     }
     if (revokedAt !== null) expect(revokedAt).toBeGreaterThanOrEqual(acceptUntil ?? Infinity);
   }
@@ -45,10 +45,16 @@ function expectAllKnown(tokens: readonly Issued[], nodes: readonly TestNode[], n
   }
 }
 
-for (const standby of [true, false]) {
-  describe(`three nodes that all tick every second, ${standby ? "with" : "without"} a standby`, () => {
+for (const { standby, tokenSeconds, retireHold } of [
+  { standby: true, tokenSeconds: 5, retireHold: SHORT_HOLD },
+  { standby: false, tokenSeconds: 5, retireHold: SHORT_HOLD },
+  // Tokens that outlive the overlap: the lease of 2 s, then the token.
+  { standby: true, tokenSeconds: 30, retireHold: 32 },
+]) {
+  const policy = { ...SHORT, standby, tokenSeconds };
+  describe(`three nodes that all tick every second, with standby ${standby} and tokens of ${tokenSeconds} s`, () => {
     it("turn over on time and never early, and no token loses its key", async () => {
-      const { nodes, place, clock } = await openFleet(3, { policy: { ...SHORT, standby } });
+      const { nodes, place, clock } = await openFleet(3, { policy });
       const genesis = (nodes[0] as TestNode).keys.status().emitter;
       let tokens: Issued[] = [];
       for (let second = 0; second < 300; second++) {
@@ -59,7 +65,7 @@ for (const standby of [true, false]) {
         expectAllKnown(tokens, nodes, clock.now());
       }
       const lives = await livesIn(place);
-      expectFullHolds(lives, genesis);
+      expectFullHolds(lives, genesis, retireHold);
       const events = (await recordsOf(place)).map(({ event }) => event);
       expect(events.filter((event) => event === "emit")).toHaveLength(300 / SHORT.rotateEverySeconds);
       expect(lives.filter(({ key }) => key.emittedAt !== null)).toHaveLength(
@@ -68,7 +74,7 @@ for (const standby of [true, false]) {
     });
 
     it("write nothing between the steps", async () => {
-      const { nodes, place, clock } = await openFleet(3, { policy: { ...SHORT, standby } });
+      const { nodes, place, clock } = await openFleet(3, { policy });
       for (let second = 0; second < 100; second++) {
         clock.advance(1);
         await Promise.all(nodes.map(({ keys }) => keys.tick()));

@@ -41,6 +41,8 @@ describe("whatever happens, in whatever order", () => {
         for (const happening of [...history, { what: "resume" as const }]) {
           witnessed(sample, promises, happening);
         }
+        const promised = sample.ring.keys.map(({ acceptUntil }) => acceptUntil ?? 0);
+        sample.now = Math.max(sample.now, sample.ring.jwksHeldUntil, ...promised);
         const tickEvery = Math.ceil(sample.ring.policy.rotateEverySeconds / 10);
         for (let tick = 0; tick < 400; tick++) {
           witnessed(sample.wait(tickEvery), promises, { what: "tick" });
