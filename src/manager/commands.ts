@@ -60,7 +60,10 @@ export interface Commands {
   /** Stops the automatic steps; commands still work. */
   pause(command?: Command): Promise<Outcome>;
   resume(command?: Command): Promise<Outcome>;
-  /** Puts a policy in force, for the ring and so for every node. @throws KeyturnError `policy_invalid` */
+  /**
+   * Puts a policy in force, for the ring and so for every node. What it leaves out takes its default,
+   * not what the ring had. @throws KeyturnError `policy_invalid`
+   */
   applyPolicy(policy: Partial<RotationPolicy>, command?: Command): Promise<Outcome>;
   /** Moves ring and keys from the previous KEK to the present one, in one commit. */
   rewrap(command?: Command): Promise<Outcome>;

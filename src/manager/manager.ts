@@ -99,7 +99,8 @@ export async function createKeyManager(options: KeyManagerOptions): Promise<KeyM
   const { anchor } = options;
   const snapshots = snapshotHolder({ store, keks, clock, tokenTyp, anchor, onTaken: seen.observe, onEvent });
   const commit = committer({ store, kek: keks[0], clock, snapshots, onEvent });
-  const node = { policy, clock, commit, witness: seen, probe: options.probe, kek: keks[0], onEvent };
+  const ring = () => snapshots.current()?.ring ?? null;
+  const node = { policy, clock, commit, witness: seen, probe: options.probe, kek: keks[0], ring, onEvent };
   const schedule: Ticker = ticker(node);
 
   if ((await snapshots.reload()) === null) {

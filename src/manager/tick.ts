@@ -24,6 +24,8 @@ export interface Node {
   readonly commit: Commit;
   readonly witness: Witness;
   readonly probe: Probe | undefined;
+  /** The ring as last read; null before that. */
+  ring(): KeyRing | null;
   readonly onEvent: OnEvent;
 }
 
@@ -53,30 +55,32 @@ export function ticker(node: Node): Ticker {
 
   const matches = (ring: KeyRing) => policy === null || rules.samePolicy(policy, ring.policy);
 
-  async function whyWait({ ring }: Snapshot, step: Step): Promise<BlockedBecause | null> {
+  function whyWait({ ring }: Snapshot, step: Step, served: readonly string[] | null): BlockedBecause | null {
     const reading = readingOf(clock);
     if (!matches(ring)) return "policy_mismatch";
     if (reading.now < ring.committedAt - ring.policy.skewSeconds) return "clock_backward";
     if (!witness.confirms(ring, step, reading)) return "clock_forward";
-    if (step.step === "confirm" && !(await isServed(step.kid))) return "publication_unconfirmed";
+    if (step.step === "confirm" && served?.includes(step.kid) === false) return "publication_unconfirmed";
     return null;
   }
 
-  async function isServed(kid: string): Promise<boolean> {
-    if (probe === undefined) return true;
-    // A URL that does not answer shows nothing.
-    return (await probe().catch((): string[] => [])).includes(kid);
+  /** The kids that the public URL shows, if a key waits for that. A URL that does not answer shows nothing. */
+  async function kidsShown(ask: Probe): Promise<readonly string[]> {
+    const waiting = node.ring()?.keys.some(({ publishedAt }) => publishedAt === null) === true;
+    return waiting ? ask().catch((): string[] => []) : [];
   }
 
   async function tick(): Promise<TickResult> {
     const fresh = freshKey();
+    // Asked before the commit takes its turn, so that a URL that hangs keeps no command waiting.
+    const served = probe === undefined ? null : await kidsShown(probe);
     // Each tick its own: several may be under way, and `blocked` shows the last that ended.
     const found: { step: Step | null; blocked: BlockedBecause | null } = { step: null, blocked: null };
     const { snapshot } = await commit(async (base, now) => {
       const step = base === null ? null : nextStep(base.ring, now);
       found.step = found.blocked = null;
       if (base === null || step === null) return null;
-      found.blocked = await whyWait(base, step);
+      found.blocked = whyWait(base, step, served);
       if (found.blocked !== null) return null;
       found.step = step;
       return carriedOut(base, step, now, probe === undefined, fresh);
