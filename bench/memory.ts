@@ -8,7 +8,11 @@ import { type ServedNode, startServe, tokenRequest } from "./served.ts";
 /** Of the resident memory after the first answers. */
 const TARGET_GROWTH = 0.05;
 
-const CONNECTIONS = 32;
+/**
+ * What is under way when V8 collects survives, and for enough of it V8 makes its young generation
+ * larger, once and for good. That is no growth of ours, so little is under way.
+ */
+const CONNECTIONS = 8;
 
 export const memoryGroups: readonly Group[] = [
   {

@@ -48,7 +48,7 @@ function measured({ opsPerSecond, ratio, milliseconds, megabytes, growth }: Figu
     ratio === null ? "" : `${ratio.toFixed(3).padStart(8)} of raw`,
     milliseconds === undefined ? "" : `${milliseconds.toFixed(2).padStart(9)} ms`,
     megabytes === undefined ? "" : `${megabytes.toFixed(1).padStart(9)} MB`,
-    growth === undefined ? "" : `${(100 * growth).toFixed(1).padStart(7)} % more`,
+    growth === undefined ? "" : `   growth ${(100 * growth).toFixed(1)} %`,
   ];
   return cells.join("");
 }

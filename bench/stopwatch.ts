@@ -4,12 +4,24 @@
  * neighbours out of the figures. Only Linux tells how long a thread waited; elsewhere it is the
  * ordinary clock.
  */
-import { openSync, readSync } from "node:fs";
+import { existsSync, openSync, readdirSync, readFileSync, readSync } from "node:fs";
 
+/** In a millisecond. */
 const NANOSECONDS = 1e6;
 
 /** Milliseconds from an arbitrary start. */
 export const threadTime: () => number = stopwatch();
+
+/** Milliseconds that all threads of a process have spent on a core; null where the system does not tell. */
+export function coreTime(pid: number): number | null {
+  const threads = `/proc/${pid}/task`;
+  if (!existsSync(`${threads}/${pid}/schedstat`)) return null;
+  const spent = readdirSync(threads).map((thread) => {
+    const [onCore] = readFileSync(`${threads}/${thread}/schedstat`, "utf8").split(" ");
+    return Number(onCore) / NANOSECONDS;
+  });
+  return spent.reduce((sum, milliseconds) => sum + milliseconds, 0);
+}
 
 function stopwatch(): () => number {
   const file = open("/proc/thread-self/schedstat");

@@ -6,7 +6,7 @@ import { revocationBoundSeconds } from "../ring/hold.ts";
 import { emitterOf } from "../ring/phase.ts";
 import { rotationState } from "../ring/plan.ts";
 import { parsePolicy, type RotationPolicy } from "../ring/policy.ts";
-import type { KeyRing } from "../ring/ring.ts";
+import { type KeyRing, ROUTINE_REASONS } from "../ring/ring.ts";
 import * as rules from "../ring/step.ts";
 import { emitDueAt, nextEmitter, successorOf } from "../ring/succession.ts";
 import type { Decide } from "./commit.ts";
@@ -73,6 +73,7 @@ export interface Commands {
 const UNBOUNDED_VERIFIERS = [
   "verifiers that keep a JWKS without expiry, refetch it only on an unknown kid, or keep a key that a fresh one lacks: restart them",
   "verifiers and caches configured to keep a JWKS longer than jwksCacheSeconds",
+  "nodes cut off from the store, which go on serving the ring that they read last: take them out",
 ];
 
 const REASON_LENGTH_MAX = 500;
@@ -207,7 +208,15 @@ function causeOf({ actor = "operator", reason }: Command, need?: "required"): Au
 
 function parseReason(reason: string | undefined, need?: "required"): string | null {
   const given = reason?.trim() ?? "";
-  return given === "" && need !== "required" ? null : printable("A reason", given);
+  if (given === "" && need !== "required") return null;
+  if (!(ROUTINE_REASONS as readonly string[]).includes(given)) return printable("A reason", given);
+  throw new KeyturnError(
+    "reason_invalid",
+    `"${given}" is what the schedule says of a key whose time is over.`,
+    {
+      fix: "Say in your own words why the key has to go now.",
+    },
+  );
 }
 
 /** Reasons and actors end up in logs and terminals, so nothing in them may steer either. */

@@ -1,7 +1,7 @@
 /** From the caller's claims to the JSON that is signed, or a refusal. */
 import { KeyturnError } from "../errors.ts";
 import { randomTokenId } from "../keys/random.ts";
-import { formatDuration } from "../ring/duration.ts";
+import { exactDuration } from "../ring/duration.ts";
 
 /** The caller's claims (RFC 7519 section 4): anything but those that the signer sets. */
 export interface Claims {
@@ -54,7 +54,7 @@ export function lifetimeOf(options: SignOptions, tokenSeconds: number): number {
   if (seconds > tokenSeconds) {
     throw new KeyturnError(
       "lifetime_too_long",
-      `A lifetime of ${formatDuration(seconds)} was asked for; the policy's tokenSeconds allows ${formatDuration(tokenSeconds)}.`,
+      `A lifetime of ${exactDuration(seconds)} was asked for; the policy's tokenSeconds allows ${exactDuration(tokenSeconds)}.`,
       {
         fix: "Ask for less, or raise tokenSeconds in the policy: keys then stay published that much longer.",
       },

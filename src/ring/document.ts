@@ -101,6 +101,7 @@ const ringKey = z.strictObject({
   retiredAt: instant.nullable(),
   acceptUntil: instant.nullable(),
   rolledBackAt: instant.nullable(),
+  reinstatedAt: instant.nullable(),
 });
 
 const tombstone = z.strictObject({ kid: digest, revokedAt: instant, revokedBecause: text });

@@ -51,6 +51,7 @@ function rulesOfKey(key: RingKey): Rule[] {
       `${kid}: does not emit before its hold`,
     ],
     [rolledBackAt === null || phase === "retiring", `${kid}: rolled back, so never emits again`],
+    [ascending(createdAt, key.reinstatedAt, emittedAt), `${kid}: reinstated no later than it emits`],
   ];
 }
 

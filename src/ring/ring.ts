@@ -60,6 +60,8 @@ export interface RingKey {
   readonly acceptUntil: number | null;
   /** When a rollback took the key out of service; such a key never emits again. */
   readonly rolledBackAt: number | null;
+  /** When a rollback made the key emit again; null for one that the schedule made emit. */
+  readonly reinstatedAt: number | null;
 }
 
 export interface Tombstone {

@@ -213,7 +213,7 @@ function succeed(ring: KeyRing, now: number, fresh: NewKey | null) {
 
 function rolledBack(ring: KeyRing, failed: string, target: string, now: number): KeyRing {
   const without = replaced(retired(ring, failed, now), failed, (key) => ({ ...key, rolledBackAt: now }));
-  return emitting(without, target, now, false);
+  return replaced(emitting(without, target, now, false), target, (key) => ({ ...key, reinstatedAt: now }));
 }
 
 function emitting(ring: KeyRing, kid: string, now: number, early: boolean): KeyRing {
@@ -279,6 +279,7 @@ function unborn(fresh: NewKey, createdAt: number): RingKey {
     retiredAt: null,
     acceptUntil: null,
     rolledBackAt: null,
+    reinstatedAt: null,
   };
 }
 

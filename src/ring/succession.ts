@@ -30,9 +30,7 @@ export function outdated(ring: KeyRing): RingKey[] {
 
 /** A rollback stands until the next key emits; asking for it again changes nothing. */
 export function alreadyRolledBack(ring: KeyRing): boolean {
-  const emittingSince = emitterOf(ring).emittedAt ?? 0;
-  const predecessors = keysIn(ring, "retiring").filter(({ retiredAt }) => (retiredAt ?? 0) >= emittingSince);
-  return predecessors.length > 0 && predecessors.every(({ rolledBackAt }) => rolledBackAt !== null);
+  return emitterOf(ring).reinstatedAt !== null;
 }
 
 /** The key that retired last, while every node still publishes it. */

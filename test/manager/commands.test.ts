@@ -208,6 +208,12 @@ describe("a reason or an actor", () => {
   const steering = ["\u202eabc", "a\u2066b", "zero\u200bwidth", "line\u2028end", "half \ud83d"];
   const wrong = [...unprintable, ...steering, "x".repeat(501)];
 
+  it("is not in the words that the schedule uses, which it may forget", async () => {
+    for (const reason of ["retired", " superseded "]) {
+      expect(await codeOf(node.keys.revoke(kidIn(node.keys, "accepted"), { reason }))).toBe("reason_invalid");
+    }
+  });
+
   it("is required where trust is taken away", async () => {
     for (const reason of ["", "   ", undefined]) {
       const command = { reason } as Command & { reason: string };

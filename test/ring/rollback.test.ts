@@ -33,6 +33,16 @@ describe("rollback", () => {
     for (const seconds of [0, 1, 600]) expect(rollback(sample.ring, sample.now + seconds)).toBeNull();
   });
 
+  it("is still the same once when the failed key has been revoked since", () => {
+    const sample = turnedOver({ tokenSeconds: 10 * DAY }).wait(2000);
+    sample.commit(emit(sample.ring, kidOf(3), sample.now));
+    rolledBack(sample);
+    expect(sample.emitter()).toBe(2);
+    sample.commit(revoke(sample.ring, kidOf(3), "it leaked as well", sample.now, null));
+    expect(rollback(sample.ring, sample.now)).toBeNull();
+    expect(sample.emitter()).toBe(2);
+  });
+
   it("can be done again after the next turnover, even one in the same second", () => {
     const sample = rolledBack(turnedOver({ tokenSeconds: 3600 }).wait(1200));
     expect(rotationState(sample.ring, sample.now)).toEqual({ state: "ready", kid: kidOf(3) });
