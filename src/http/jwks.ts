@@ -26,11 +26,16 @@ export function jwksAnswers({
   clock,
   lagSeconds,
 }: Pick<KeyManager, "ring" | "clock" | "lagSeconds">): JwksAnswers {
-  let derived = derive(ring(), clock.now(), lagSeconds());
+  let lookedAt = clock.now();
+  let derived = derive(ring(), lookedAt, lagSeconds());
   return (ifNoneMatch) => {
     const now = clock.now();
-    const lag = lagSeconds();
-    if (!isCurrent(derived, ring(), now, lag)) derived = derive(ring(), now, lag);
+    // Instants are whole seconds, so within one only a commit changes what is due; a lag may show a second late.
+    if (now !== lookedAt || derived.ring !== ring()) {
+      const lag = lagSeconds();
+      if (!isCurrent(derived, ring(), now, lag)) derived = derive(ring(), now, lag);
+      lookedAt = now;
+    }
     return matches(ifNoneMatch, derived.etag) ? derived.notModified : derived.ok;
   };
 }

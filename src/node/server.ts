@@ -52,10 +52,27 @@ export function listenerOf(
 }
 
 function answerJwks(request: IncomingMessage, response: ServerResponse, answers: JwksAnswers): void {
-  const { status, headers, body } = answers(request.headers["if-none-match"]);
+  const { status, headers, body } = answers(ifNoneMatch(request.rawHeaders));
   response.writeHead(status, headers as string[]);
   // Node leaves the body of a HEAD out by itself.
   response.end(body);
+}
+
+const IF_NONE_MATCH = "if-none-match";
+
+/**
+ * The one header that matters here, from the names and values in turn as they came. Asking Node for
+ * `headers` would have it parse them all, which shows beside an answer that is only sent.
+ */
+function ifNoneMatch(rawHeaders: readonly string[]): string | undefined {
+  let value: string | undefined;
+  for (let i = 0; i < rawHeaders.length; i += 2) {
+    const name = rawHeaders[i] as string;
+    if (name.length !== IF_NONE_MATCH.length || name.toLowerCase() !== IF_NONE_MATCH) continue;
+    // Several lines are one list (RFC 9110 section 5.3).
+    value = value === undefined ? rawHeaders[i + 1] : `${value}, ${rawHeaders[i + 1]}`;
+  }
+  return value;
 }
 
 /** Before there is a ring a JWKS must be neither empty nor cacheable: either would be believed. */
