@@ -22,9 +22,6 @@ export interface Rate {
 /** Long enough for thousands of timer ticks, short enough that the neighbours see the same machine. */
 const SLICE_MS = 25;
 
-/** Gives every function time to be optimised by V8. */
-const WARM_UP_MS = 200;
-
 /** The first contender is the reference. */
 export async function interleave(contenders: readonly Contender[], rounds: number): Promise<Rate[]> {
   const [reference, ...others] = contenders as [Contender, ...Contender[]];
@@ -53,12 +50,17 @@ export async function interleave(contenders: readonly Contender[], rounds: numbe
 
 /**
  * A contender that calls `operation` over and over, awaiting each call if it returns a promise.
- * Warms it up and finds out how many calls fill a slice, so that no clock is read inside one.
+ * The warm-up is for V8 to optimise it, and finds out how many calls fill a slice, so that no
+ * clock is read inside one.
  */
-export async function repeated(name: string, operation: () => unknown): Promise<Contender> {
+export async function repeated(
+  name: string,
+  operation: () => unknown,
+  warmUpMilliseconds: number,
+): Promise<Contender> {
   const loop = isPromise(operation()) ? awaiting(operation) : calling(operation);
   let calls = 1;
-  for (const deadline = performance.now() + WARM_UP_MS; performance.now() < deadline; ) {
+  for (const deadline = performance.now() + warmUpMilliseconds; performance.now() < deadline; ) {
     const elapsed = await milliseconds(loop, calls);
     calls = Math.max(1, Math.min(calls * 2, Math.round((calls * SLICE_MS) / elapsed)));
   }

@@ -49,7 +49,7 @@ async function main(): Promise<number> {
   );
   for (const { run } of chosen) {
     const figures = await run({ quick: values.quick });
-    const text = values.json ? figures.map(jsonLine).join("\n") : table(figures);
+    const text = values.json ? figures.map(jsonLine).join("\n") : table(figures, !values.quick);
     process.stdout.write(`${text}\n`);
   }
   return 0;

@@ -36,9 +36,12 @@ export function jsonLine(figure: Figure): string {
   });
 }
 
-export function table(figures: readonly Figure[]): string {
+/** @param judged whether to say which targets were met. */
+export function table(figures: readonly Figure[], judged: boolean): string {
   const width = Math.max(...figures.map((figure) => figure.case.length));
-  const rows = figures.map((figure) => `  ${figure.case.padEnd(width)}${measured(figure)}${verdict(figure)}`);
+  const rows = figures.map(
+    (figure) => `  ${figure.case.padEnd(width)}${measured(figure)}${judged ? verdict(figure) : ""}`,
+  );
   return [figures[0]?.group ?? "", ...rows, ""].join("\n");
 }
 
