@@ -21,14 +21,8 @@ export const memoryGroups: readonly Group[] = [
   },
 ];
 
-/**
- * V8 lets garbage pile up to a part of what it may have, and on a large machine that is a lot. Held
- * to little, but still several times what the server needs, it shows what is really kept.
- */
-const HEAP_LIMIT = { NODE_OPTIONS: "--max-old-space-size=64 --max-semi-space-size=2" };
-
 async function measure(first: number, jwksAnswers: number, tokens: number): Promise<Figure[]> {
-  const node = await startServe(HEAP_LIMIT);
+  const node = await startServe();
   const load = startLoadGenerator();
   try {
     await serve(load, node, first, first);

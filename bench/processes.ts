@@ -19,14 +19,12 @@ export function start(
   core: Core,
   args: readonly string[] = [],
   cwd = process.cwd(),
-  environment: Readonly<Record<string, string>> = {},
 ): ChildProcess {
   const cpu = PINNED[core === "server" ? 0 : 1];
   const pinned = cpu === undefined ? {} : { execPath: "taskset", execArgv: ["-c", cpu, process.execPath] };
   const child = fork(module, args, {
     ...pinned,
     cwd,
-    env: { ...process.env, ...environment },
     stdio: ["ignore", "pipe", "ignore", "ipc"],
   });
   running.add(child);

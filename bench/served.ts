@@ -16,9 +16,9 @@ export interface ServedNode {
 
 const CLI = new URL("../dist/cli/main.js", import.meta.url);
 
-export async function startServe(environment: Readonly<Record<string, string>> = {}): Promise<ServedNode> {
+export async function startServe(): Promise<ServedNode> {
   const folder = await temporaryFolder();
-  const child = start(CLI, "server", ["serve", "--init", "--listen", "127.0.0.1:0"], folder, environment);
+  const child = start(CLI, "server", ["serve", "--init", "--listen", "127.0.0.1:0"], folder);
   const port = await new Promise<number>((resolve, reject) => {
     child.once("exit", (code) => reject(new Error(`keyturn serve ended with code ${code}`)));
     createInterface({ input: child.stdout as NodeJS.ReadableStream }).on("line", (line) => {

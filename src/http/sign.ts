@@ -1,6 +1,6 @@
 /** `POST /v1/tokens`: signs a JWT for a holder of the API token. */
 
-import { type Context, Hono } from "hono";
+import { type Context, Hono, type MiddlewareHandler } from "hono";
 import { bodyLimit } from "hono/body-limit";
 import { z } from "zod";
 import { KeyturnError } from "../errors.ts";
@@ -24,7 +24,7 @@ const bodySchema = z.strictObject(
 
 export function signRoutes(manager: KeyManager, check: ApiTokenCheck, onEvent: OnEvent): Hono {
   const routes = new Hono();
-  routes.post(TOKENS_PATH, bodyLimit({ maxSize: BODY_BYTES_MAX, onError: tooLarge }), async (c) => {
+  routes.post(TOKENS_PATH, withinLimit, async (c) => {
     await authenticate(c, check);
     const { claims, expiresInSeconds } = await bodyOf(c);
     const signed = await manager.sign(claims, expiresInSeconds === undefined ? {} : { expiresInSeconds });
@@ -33,6 +33,17 @@ export function signRoutes(manager: KeyManager, check: ApiTokenCheck, onEvent: O
   });
   return routes;
 }
+
+/** Reads the body as a stream, which costs memory, so it is asked only where no length is declared. */
+const counting = bodyLimit({ maxSize: BODY_BYTES_MAX, onError: tooLarge });
+
+/** Where a length is declared, the server holds the client to it (RFC 9112 section 6.3). */
+const withinLimit: MiddlewareHandler = async (c, next) => {
+  const declared = c.req.header("Content-Length");
+  if (declared === undefined || c.req.header("Transfer-Encoding") !== undefined) return counting(c, next);
+  if (Number(declared) > BODY_BYTES_MAX) tooLarge();
+  await next();
+};
 
 async function authenticate(c: Context, check: ApiTokenCheck): Promise<void> {
   const [, presented] = /^Bearer +([A-Za-z0-9._~+/=-]+)$/i.exec(c.req.header("Authorization") ?? "") ?? [];
