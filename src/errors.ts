@@ -19,7 +19,6 @@ export type ErrorCode =
   | "api_token_invalid" // shorter than 256 bits or not of the expected form
   // The stored ring
   | "ring_missing" // the store answers, and holds no ring
-  | "ring_exists" // there is one already
   | "ring_corrupt" // truncated, not JSON, not the canonical form
   | "ring_tampered" // its MAC does not fit: written by someone without the KEK
   | "ring_invalid" // authentic, yet it breaks a rule

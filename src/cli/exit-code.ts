@@ -33,7 +33,6 @@ const EXIT_CODES: Readonly<Record<ErrorCode, number>> = {
   jwks_unavailable: STORE,
   commit_unknown: UNKNOWN,
   ring_missing: REFUSED,
-  ring_exists: REFUSED,
   conflict: REFUSED,
   kid_unknown: REFUSED,
   reason_invalid: USAGE,

@@ -17,7 +17,6 @@ const STATUS: Readonly<Record<ErrorCode, ContentfulStatusCode>> = {
   kek_mismatch: 503,
   api_token_invalid: 500,
   ring_missing: 503,
-  ring_exists: 409,
   ring_corrupt: 503,
   ring_tampered: 503,
   ring_invalid: 503,

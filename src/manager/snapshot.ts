@@ -55,14 +55,12 @@ export interface SnapshotHolder {
   ready(opened: OpenedRing): Promise<ReadyRing>;
   /** Takes up a ring that this node has just committed in place of `base`. */
   adopt(ready: ReadyRing, revision: string, readAt: Reading, base: Snapshot | null): Snapshot;
-  /** The error of the last load if it failed, else null. */
-  failure(): KeyturnError | null;
 }
 
 export function snapshotHolder(options: SnapshotOptions): SnapshotHolder {
   const { store, keks, clock, tokenTyp, onEvent } = options;
   let current: Snapshot | null = null;
-  let failure: KeyturnError | null = null;
+  let failing = false;
 
   async function reload(): Promise<Snapshot | null> {
     const readAt = readingOf(clock);
@@ -71,11 +69,12 @@ export function snapshotHolder(options: SnapshotOptions): SnapshotHolder {
       const stored = await store.load();
       if (stored === null) assertNothingSeen();
       const taken = stored === null ? null : await take(stored, readAt, base);
-      if (failure !== null) onEvent({ type: "store_recovered" });
-      failure = null;
+      if (failing) onEvent({ type: "store_recovered" });
+      failing = false;
       return taken;
     } catch (error) {
-      failure = asFailure(error, store);
+      failing = true;
+      const failure = asFailure(error, store);
       onEvent({ type: "store_failed", error: failure });
       throw failure;
     }
@@ -139,7 +138,6 @@ export function snapshotHolder(options: SnapshotOptions): SnapshotHolder {
     reload,
     ready,
     adopt: (committed, revision, readAt, base) => advance(committed, revision, readAt, base, true),
-    failure: () => failure,
   };
 }
 

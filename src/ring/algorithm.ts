@@ -1,4 +1,4 @@
-/** The signature algorithms a ring may use (RFC 7518 section 3.1, RFC 8037, RFC 9964 for ML-DSA): asymmetric only. */
+/** The signature algorithms a ring may use (RFC 7518 section 3.1, RFC 8037; ML-DSA as jose names it): asymmetric only. */
 export const ALGORITHMS = [
   "ES256",
   "ES384",
