@@ -1,7 +1,12 @@
 import { defineConfig } from "vitest/config";
 
 export default defineConfig({
-  resolve: { alias: { "#signature": new URL("./src/keys/signature.node.ts", import.meta.url).pathname } },
+  resolve: {
+    alias: {
+      "#signature-check": new URL("./src/verifier/signature.node.ts", import.meta.url).pathname,
+      "#signature": new URL("./src/keys/signature.node.ts", import.meta.url).pathname,
+    },
+  },
   test: {
     include: ["test/**/*.test.ts"],
     testTimeout: 60_000,

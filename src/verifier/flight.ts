@@ -1,0 +1,62 @@
+/**
+ * One request at a time, however many wait for it. On Workers, what one request began may end
+ * without a word when that request is cancelled, and its promises may never settle for another: so
+ * nobody waits without looking up, and a flight that has had its time is taken for lost.
+ */
+import type { Clock } from "../clock.ts";
+
+export interface Flight {
+  /** Rising. What an earlier flight brings must not replace what a later one brought. */
+  readonly sequence: number;
+  /** Settles when it has ended; never rejects. True where the issuer itself was asked. */
+  readonly done: Promise<boolean>;
+  /** On the monotonic clock. */
+  readonly endsBy: number;
+}
+
+export interface SingleFlight {
+  /** The one under way, or null. */
+  current(): Flight | null;
+  /** The one under way, or a new one that does `work`, which must not reject. */
+  start(work: (sequence: number) => Promise<boolean>): Flight;
+  /** Waits until it has ended, or is lost. */
+  landed(flight: Flight): Promise<void>;
+}
+
+/** How often who waits looks up. */
+const LOOK_MILLISECONDS = 250;
+
+/** @param seconds that a flight takes at most */
+export function singleFlight(clock: Clock, seconds: number): SingleFlight {
+  let sequence = 0;
+  let latest: Flight | null = null;
+
+  function current(): Flight | null {
+    return latest !== null && clock.monotonic() < latest.endsBy ? latest : null;
+  }
+
+  function start(work: (sequence: number) => Promise<boolean>): Flight {
+    const underWay = current();
+    if (underWay !== null) return underWay;
+    sequence++;
+    const mine = sequence;
+    const done = work(mine).finally(() => {
+      if (latest?.sequence === mine) latest = null;
+    });
+    latest = { sequence: mine, done, endsBy: clock.monotonic() + seconds };
+    return latest;
+  }
+
+  async function landed(flight: Flight): Promise<void> {
+    while (current() === flight) {
+      let timer: ReturnType<typeof setTimeout> | undefined;
+      const look = new Promise<void>((resolve) => {
+        timer = setTimeout(resolve, LOOK_MILLISECONDS);
+      });
+      await Promise.race([flight.done, look]);
+      clearTimeout(timer);
+    }
+  }
+
+  return { current, start, landed };
+}
