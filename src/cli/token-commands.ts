@@ -1,8 +1,15 @@
 /** `sign` and `verify`, for trying things out and for scripts on the host. */
 import type { Command } from "commander";
-import { createLocalJWKSet, decodeProtectedHeader, errors, type JSONWebKeySet, jwtVerify } from "jose";
-import { KeyturnError } from "../errors.ts";
+import { isKeyturnError, KeyturnError } from "../errors.ts";
 import type { Claims, SignOptions } from "../manager/token.ts";
+import {
+  createVerifier,
+  type FetchFailure,
+  type IssuerOptions,
+  isVerifyError,
+  type VerifiedToken,
+  type VerifierEvent,
+} from "../verifier/index.ts";
 import { command, type Options, option, usage, withJson, withRing, withSettings } from "./command.ts";
 import { formatInstant, printResult } from "./print.ts";
 
@@ -40,42 +47,59 @@ export function verifyCommand(): Command {
       const token = await tokenFromStdin();
       const result =
         typeof options["jwks"] === "string"
-          ? await verified(token, await fetchedJwks(options["jwks"]), options["issuer"], options["aud"])
-          : await withRing(options, async (manager, { issuer }) =>
-              verified(token, createLocalJWKSet({ keys: [...manager.jwks().keys] }), issuer, options["aud"]),
+          ? await verified(token, { ...expected(options), jwksUrl: options["jwks"] })
+          : await withRing(options, async (manager, { issuer, tokenTyp }) =>
+              verified(token, {
+                ...expected(options),
+                issuer,
+                typ: [...CUSTOMARY_TYPES, tokenTyp],
+                jwks: manager.jwks(),
+              }),
             );
       printResult(result, options["json"] === true, () => describe(result));
     });
 }
 
-interface Verified {
-  readonly kid: string | undefined;
-  readonly claims: { readonly exp?: number };
+/** Beside the one that is configured: tokens of before it was. */
+const CUSTOMARY_TYPES = ["JWT", "at+jwt"];
+
+type Verified = Pick<VerifiedToken, "kid" | "claims">;
+
+/** What is not asked for is not checked. */
+function expected({ issuer, aud }: Options): Pick<IssuerOptions, "issuer" | "audience"> {
+  return {
+    issuer: typeof issuer === "string" ? issuer : null,
+    audience: typeof aud === "string" ? aud : null,
+  };
 }
 
-type KeySet = ReturnType<typeof createLocalJWKSet>;
-
-const FETCH_MILLISECONDS = 5000;
-
-/** As a verifier would: within a few seconds, and from that URL itself. */
-async function fetchedJwks(text: string): Promise<KeySet> {
-  const url = URL.canParse(text) ? new URL(text) : null;
-  if (url === null || !/^https?:$/.test(url.protocol)) {
-    throw usage(
-      "--jwks is not an http(s) URL.",
-      "Write it like: https://auth.example.com/.well-known/jwks.json",
-    );
-  }
-  const signal = AbortSignal.timeout(FETCH_MILLISECONDS);
-  const response = await fetch(url, { signal, redirect: "error" }).catch((error: Error) => {
-    throw unavailable(url, (error.cause as NodeJS.ErrnoException | undefined)?.code ?? error.name);
-  });
-  if (!response.ok) throw unavailable(url, `status ${response.status}`);
+async function verified(token: string, by: IssuerOptions): Promise<Verified> {
+  let failure = "no answer";
+  const onEvent = (event: VerifierEvent) => {
+    if (event.type === "jwks_failed") failure = describeFailure(event);
+  };
   try {
-    return createLocalJWKSet((await response.json()) as JSONWebKeySet);
-  } catch {
-    throw unavailable(url, "the answer is no JWKS");
+    const { kid, claims } = await createVerifier({ ...by, onEvent }).verify(token);
+    return { kid, claims };
+  } catch (error) {
+    if (isKeyturnError(error, "config_invalid")) throw unsuitable();
+    if (!isVerifyError(error)) throw error;
+    if (error.status === 503) throw unavailable(new URL(String(by.jwksUrl)), failure);
+    throw new KeyturnError("token_invalid", `The token does not verify (${error.reason}). ${error.message}`, {
+      fix: `${error.fix} Expected are issuer ${by.issuer ?? "(any)"} and audience ${by.audience ?? "(any)"}; \`keyturn jwks\` shows the published keys.`,
+    });
   }
+}
+
+function describeFailure({ because, status }: { because: FetchFailure; status: number | null }): string {
+  return because === "status" ? `status ${status}` : because;
+}
+
+function unsuitable(): KeyturnError {
+  return usage(
+    "--jwks is not an https URL without a password, or an http URL on loopback.",
+    "Write it like: https://auth.example.com/.well-known/jwks.json",
+  );
 }
 
 /** Of the URL only what cannot hold a password. */
@@ -83,32 +107,6 @@ function unavailable({ origin, pathname }: URL, why: string): KeyturnError {
   return new KeyturnError("jwks_unavailable", `No JWKS came from ${origin}${pathname} (${why}).`, {
     fix: "Check the URL, and whether that server runs.",
   });
-}
-
-async function verified(
-  token: string,
-  keys: KeySet,
-  issuer: string | boolean | undefined,
-  audience: string | boolean | undefined,
-): Promise<Verified> {
-  try {
-    const { payload } = await jwtVerify(token, keys, {
-      ...(typeof issuer === "string" ? { issuer } : {}),
-      ...(typeof audience === "string" ? { audience } : {}),
-    });
-    return { kid: decodeProtectedHeader(token).kid, claims: payload };
-  } catch (error) {
-    if (!(error instanceof errors.JOSEError)) throw error;
-    // jose's message tells which check failed and never quotes the token.
-    throw new KeyturnError("token_invalid", `The token does not verify: ${error.message}.`, {
-      fix: `Check the clock, and that ${expectations(issuer, audience)}; \`keyturn jwks\` shows the published keys.`,
-      cause: error,
-    });
-  }
-}
-
-function expectations(issuer: string | boolean | undefined, audience: string | boolean | undefined): string {
-  return `issuer ${issuer ?? "(any)"} and audience ${audience ?? "(any)"} are what is meant`;
 }
 
 function claimsOf({ sub, aud, claims }: Options): Claims {
@@ -151,6 +149,6 @@ async function tokenFromStdin(): Promise<string> {
 }
 
 function describe({ kid, claims }: Verified): string {
-  const expiry = claims.exp === undefined ? "never expires" : `expires ${formatInstant(claims.exp)}`;
-  return `valid, signed by ${kid ?? "a key without kid"}, ${expiry}\n${JSON.stringify(claims, null, 2)}`;
+  const expiry = formatInstant(claims.exp);
+  return `valid, signed by ${kid ?? "a key without kid"}, expires ${expiry}\n${JSON.stringify(claims, null, 2)}`;
 }

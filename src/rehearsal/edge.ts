@@ -19,6 +19,7 @@ export interface Edge {
 interface Kept {
   readonly body: string;
   readonly contentType: string;
+  readonly cacheControl: string;
   readonly at: number;
   readonly until: number;
 }
@@ -38,6 +39,7 @@ export async function startEdge(origin: string, { monotonic }: Pick<Clock, "mono
     kept = {
       body,
       contentType: response.headers.get("Content-Type") ?? "",
+      cacheControl: response.headers.get("Cache-Control") ?? "",
       at,
       until: at + maxAgeOf(response),
     };
@@ -58,6 +60,7 @@ export async function startEdge(origin: string, { monotonic }: Pick<Clock, "mono
     response
       .writeHead(200, {
         "Content-Type": fresh.contentType,
+        "Cache-Control": fresh.cacheControl,
         Age: String(Math.floor(monotonic() - fresh.at)),
       })
       .end(fresh.body);

@@ -1,12 +1,13 @@
 /**
- * Verifiers that are not ours, each with the JWKS cache that it has in the field, its times scaled
- * from the 600 s that they keep a JWKS for to the rehearsal's seconds. They are development
- * dependencies: who installs keyturn need not have them, and rehearses with jose alone.
+ * Ours, and verifiers that are not, each with the JWKS cache that it has in the field, its times
+ * scaled from the 600 s that they keep a JWKS for to the rehearsal's seconds. Most of the others are
+ * development dependencies: who installs keyturn need not have them, and rehearses with the rest.
  */
 import { setTimeout as delay } from "node:timers/promises";
 import { createRemoteJWKSet, decodeJwt, type JWTVerifyGetKey, jwtVerify } from "jose";
+import { createVerifier } from "../verifier/index.ts";
 
-export type VerifierName = "jose" | "jose-ttl-only" | "jwks-rsa" | "get-jwks";
+export type VerifierName = "keyturn" | "jose" | "jose-ttl-only" | "jwks-rsa" | "get-jwks";
 
 export interface Verifier {
   readonly name: VerifierName;
@@ -31,6 +32,7 @@ export interface VerifierOptions {
 }
 
 export const VERIFIERS: Readonly<Record<VerifierName, (options: VerifierOptions) => Promise<Verifier>>> = {
+  keyturn: keyturn,
   jose: jose,
   // The most patient verifiers that honour the cache TTL. The emit hold is computed for these.
   "jose-ttl-only": joseTtlOnly,
@@ -58,6 +60,32 @@ export async function loadVerifiers(
     }
   }
   return { verifiers, missing };
+}
+
+/** Long past the end of any rehearsal. */
+const LENIENT_SECONDS = 3600;
+
+/**
+ * keyturn/verifier: the whole set for as long as max-age says. It asks again ahead of time, and for
+ * an unknown kid. One cache for living and expired tokens, so expiry is left to the ledger of traffic.
+ */
+async function keyturn({ jwksUrl, issuer, audience, cacheSeconds }: VerifierOptions): Promise<Verifier> {
+  const verifier = createVerifier({
+    jwksUrl,
+    issuer,
+    audience,
+    freshSeconds: cacheSeconds,
+    // The least that it takes: its own floor of 60 s, scaled, would be less.
+    minFreshSeconds: 1,
+    leewaySeconds: LENIENT_SECONDS,
+  });
+  return {
+    name: "keyturn",
+    forgets: true,
+    async verify(token) {
+      await verifier.verify(token);
+    },
+  };
 }
 
 /** jose: the whole set for 600 s; on an unknown kid it refetches when the last fetch is 30 s ago. */

@@ -64,6 +64,8 @@ export interface JwksSource {
   seek(header: Header, waitUntil?: WaitUntil): Promise<VerifyKey | RefusalReason>;
   /** Begins to ask the issuer for a kid. False where it is not worth asking. */
   ask(kid: string, waitUntil?: WaitUntil): boolean;
+  /** When another try may do better. */
+  retryAfterSeconds(): number;
   revoke(kid: string): void;
   health(): SourceHealth;
 }
@@ -102,8 +104,11 @@ export function jwksSource(options: SourceOptions): JwksSource {
     const reading = readingOf(clock);
     tell(held.stage(reading), reading);
     if (held.stage(reading) !== "expired") return;
-    const wait = Math.max(1, Math.ceil(retryAt - reading.monotonic));
-    throw new VerifyError(held.set === null ? "keys_not_loaded" : "keys_expired", wait);
+    throw new VerifyError(held.set === null ? "keys_not_loaded" : "keys_expired", retryAfterSeconds());
+  }
+
+  function retryAfterSeconds(): number {
+    return Math.max(1, Math.ceil(retryAt - clock.monotonic()));
   }
 
   function isUsable(): boolean {
@@ -113,7 +118,9 @@ export function jwksSource(options: SourceOptions): JwksSource {
 
   function select(header: Header): VerifyKey | RefusalReason {
     if (header.kid !== undefined && held.isRevoked(header.kid)) return "kid_revoked";
-    return held.set === null ? "kid_unknown" : selectKey(held.set, header);
+    const selected = held.set === null ? "kid_unknown" : selectKey(held.set, header);
+    // Old keys do not tell that there is no new one.
+    return selected === "kid_unknown" && held.stage(readingOf(clock)) === "stale" ? "keys_expired" : selected;
   }
 
   async function seek(header: Header, waitUntil?: WaitUntil): Promise<VerifyKey | RefusalReason> {
@@ -253,7 +260,7 @@ export function jwksSource(options: SourceOptions): JwksSource {
     };
   }
 
-  return { ready, load, select, seek, ask, revoke: held.revoke, health };
+  return { ready, load, select, seek, ask, retryAfterSeconds, revoke: held.revoke, health };
 }
 
 function statusOf(stage: Stage, untried: boolean): SourceHealth["status"] {

@@ -8,7 +8,7 @@ import { type JwksSource, jwksSource, type SourceHealth, type WaitUntil } from "
 import type { VerifyKey } from "./key-set.ts";
 import { completeOptions, type IssuerConfig, type VerifierConfig, type VerifierOptions } from "./options.ts";
 import { type Claims, type Header, type ParsedToken, tokenParser } from "./parse.ts";
-import { isVerifyError, type RefusalReason, VerifyError } from "./refusal.ts";
+import { isUnavailable, isVerifyError, type RefusalReason, VerifyError } from "./refusal.ts";
 import { tokenCache } from "./token-cache.ts";
 
 /** What a token says, now that it can be believed. Frozen: the same object may be given to others. */
@@ -95,7 +95,7 @@ export function createVerifier(options: VerifierOptions): Verifier {
     let key = site.source.select(parsed.header);
     if (key === "kid_unknown" && isPlausible(parsed, site))
       key = await site.source.seek(parsed.header, waitUntil);
-    if (typeof key === "string") throw refused(key);
+    if (typeof key === "string") throw refused(key, null, site);
     return accepted(parsed, key, site, await key.check(parsed));
   }
 
@@ -104,13 +104,13 @@ export function createVerifier(options: VerifierOptions): Verifier {
     if (known !== null) return known;
     const parsed = parsedOrRefused(token);
     const site = siteOf(parsed);
-    if (!site.source.ready()) throw refused("keys_not_ready", null, 1);
+    if (!site.source.ready()) throw refused("keys_not_ready", null, site);
     const key = site.source.select(parsed.header);
     if (typeof key === "string") {
       const { kid } = parsed.header;
       const isAsked =
         key === "kid_unknown" && kid !== undefined && isPlausible(parsed, site) && site.source.ask(kid);
-      throw isAsked ? refused("keys_not_ready", null, 1) : refused(key);
+      throw refused(isAsked ? "keys_not_ready" : key, null, site);
     }
     if (key.checkSync === null) throw cannotWait();
     return accepted(parsed, key, site, key.checkSync(parsed));
@@ -181,14 +181,18 @@ export function createVerifier(options: VerifierOptions): Verifier {
     throw error;
   }
 
+  /** @param key to count it for @param site to say when its keys may be there */
   function refused(
     reason: RefusalReason,
     key: VerifyKey | null = null,
-    retryAfterSeconds: number | null = null,
+    site: Site | null = null,
   ): VerifyError {
     count.refused(reason);
     if (key !== null) key.counts.refused[reason] = (key.counts.refused[reason] ?? 0) + 1;
-    return new VerifyError(reason, retryAfterSeconds);
+    return new VerifyError(
+      reason,
+      isUnavailable(reason) && site !== null ? site.source.retryAfterSeconds() : null,
+    );
   }
 
   function health(): VerifierHealth {

@@ -37,7 +37,7 @@ it("rejects no honest token through a turnover, a rollback and an emergency revo
   );
 
   expect(report.missing).toEqual([]);
-  expect(report.verifiers).toEqual(["jose", "jose-ttl-only", "jwks-rsa", "get-jwks"]);
+  expect(report.verifiers).toEqual(["keyturn", "jose", "jose-ttl-only", "jwks-rsa", "get-jwks"]);
   const kids = emittedKids(report.timeline);
   expect(kids).toHaveLength(4);
   for (const verifier of report.verifiers) {
@@ -48,7 +48,7 @@ it("rejects no honest token through a turnover, a rollback and an emergency revo
 
   expect(report.emergency?.successor).toBe(kids[3]);
   expect(report.revokedRejections).toBeGreaterThan(0);
-  for (const verifier of ["jose", "jose-ttl-only", "jwks-rsa"] as const) {
+  for (const verifier of ["keyturn", "jose", "jose-ttl-only", "jwks-rsa"] as const) {
     expect(report.emergency?.refusedAfterSeconds[verifier], verifier).toBeLessThanOrEqual(14);
   }
 });
@@ -58,7 +58,7 @@ it("refuses a verifier that it does not know", async () => {
   await expect(refusal).rejects.toMatchObject({ code: 2, stderr: expect.stringContaining("[usage]") });
 });
 
-it("goes on with jose alone where nothing else is installed, and says what it left out", async () => {
+it("goes on with keyturn and jose where nothing else is installed, and says what it left out", async () => {
   const folder = await newFolder();
   const jose = dirname(dirname(resolve("node_modules/jose/package.json")));
   await mkdir(join(folder, "node_modules"));
@@ -68,12 +68,12 @@ it("goes on with jose alone where nothing else is installed, and says what it le
   const module = pathToFileURL(join(folder, "dist", "rehearsal", "verifiers.js"));
   const program = `
     import { loadVerifiers, VERIFIERS } from ${JSON.stringify(module)};
-    const options = { jwksUrl: "http://127.0.0.1:9/", issuer: "", audience: "", alg: "ES256", cacheSeconds: 7 };
+    const options = { jwksUrl: "http://127.0.0.1:9/", issuer: "a", audience: "b", alg: "ES256", cacheSeconds: 7 };
     const { verifiers, missing } = await loadVerifiers(Object.keys(VERIFIERS), options);
     console.log(JSON.stringify([verifiers.map(({ name }) => name), missing]));`;
   const { stdout } = await run(process.execPath, ["--input-type=module", "--eval", program], { cwd: folder });
   expect(JSON.parse(stdout)).toEqual([
-    ["jose", "jose-ttl-only"],
+    ["keyturn", "jose", "jose-ttl-only"],
     ["jwks-rsa", "get-jwks"],
   ]);
 });
