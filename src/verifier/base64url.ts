@@ -9,47 +9,38 @@ const ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789
 const BITS = new Int8Array(128).fill(-1);
 for (let bits = 0; bits < ALPHABET.length; bits++) BITS[ALPHABET.charCodeAt(bits)] = bits;
 
+/** What stands in for characters that the last group of four lacks: six zero bits. */
+const ZERO = 65;
+
 /** Decodes `text` from `start` to `end`; null where that is not canonical base64url. */
 export function decodeBase64url(text: string, start = 0, end: number = text.length): Uint8Array | null {
   const rest = (end - start) & 3;
   // One character alone holds six bits, which is no byte.
   if (rest === 1) return null;
+  // What the last group has beyond it is written past the end, where a typed array takes nothing.
   const bytes = new Uint8Array(((end - start) * 3) >> 2);
-  // What must not happen is gathered up instead of branched on: a sign bit, a character above ASCII.
+  // What must not be is gathered up instead of branched on: sign bits, and characters above ASCII.
   let signs = 0;
   let codes = 0;
-  let to = 0;
-  let at = start;
-  for (const whole = end - rest; at < whole; at += 4, to += 3) {
+  let x = 0;
+  let y = 0;
+  for (let at = start, to = 0; at < end; at += 4, to += 3) {
     const a = text.charCodeAt(at);
     const b = text.charCodeAt(at + 1);
-    const c = text.charCodeAt(at + 2);
-    const d = text.charCodeAt(at + 3);
+    const c = at + 2 < end ? text.charCodeAt(at + 2) : ZERO;
+    const d = at + 3 < end ? text.charCodeAt(at + 3) : ZERO;
     codes |= a | b | c | d;
     const w = bitsOf(a);
-    const x = bitsOf(b);
-    const y = bitsOf(c);
+    x = bitsOf(b);
+    y = bitsOf(c);
     const z = bitsOf(d);
     signs |= w | x | y | z;
     bytes[to] = (w << 2) | (x >> 4);
     bytes[to + 1] = (x << 4) | (y >> 2);
     bytes[to + 2] = (y << 6) | z;
   }
-  if (rest > 0) {
-    const a = text.charCodeAt(at);
-    const b = text.charCodeAt(at + 1);
-    const c = rest === 3 ? text.charCodeAt(at + 2) : 65;
-    codes |= a | b | c;
-    const w = bitsOf(a);
-    const x = bitsOf(b);
-    const y = bitsOf(c);
-    signs |= w | x | y;
-    const unused = rest === 2 ? x & 0b1111 : y & 0b11;
-    if (unused !== 0) return null;
-    bytes[to] = (w << 2) | (x >> 4);
-    if (rest === 3) bytes[to + 1] = (x << 4) | (y >> 2);
-  }
-  return signs < 0 || codes > 127 ? null : bytes;
+  const unused = rest === 2 ? x & 0b1111 : rest === 3 ? y & 0b11 : 0;
+  return signs < 0 || codes > 127 || unused !== 0 ? null : bytes;
 }
 
 function bitsOf(code: number): number {

@@ -37,7 +37,7 @@ export type JwksAnswer =
 
 export interface FetchLimits {
   readonly fetchSeconds: number;
-  readonly maxBytes: number;
+  readonly maxJwksBytes: number;
   readonly maxKeys: number;
 }
 
@@ -74,7 +74,7 @@ async function request(
   etag: string | null,
   now: number,
   signal: AbortSignal,
-  { maxBytes, maxKeys }: FetchLimits,
+  { maxJwksBytes, maxKeys }: FetchLimits,
 ): Promise<JwksAnswer> {
   const headers = {
     Accept: "application/jwk-set+json, application/json",
@@ -92,7 +92,7 @@ async function request(
       (response.status >= 301 && response.status <= 308 && response.status !== 304);
     return failed(isRedirect ? "redirect" : "status", response.status, retryAfter(response.headers, now));
   }
-  const body = await readAtMost(response, maxBytes);
+  const body = await readAtMost(response, maxJwksBytes);
   if (body === null) return failed("too_large", response.status);
   const document = parseJwks(body, maxKeys);
   if (document === null) return failed("not_a_jwks", response.status);

@@ -81,45 +81,59 @@ export type Trace = <T>(
 export type VerifierOptions = CommonOptions &
   (IssuerOptions | { readonly issuers: readonly IssuerOptions[] });
 
-/** Far more than NTP leaves; what keyturn's retire hold adds for it. */
-const LEEWAY_SECONDS = 30;
-/** What Node takes of headers in all, and a token travels in one of them. */
-const MAX_TOKEN_BYTES = 16_384;
-/** What jose, jwks-rsa and Envoy keep a JWKS for. */
-const FRESH_SECONDS = 600;
-/** `no-store` on a JWKS must not mean a request per token. */
-const MIN_FRESH_SECONDS = 60;
-/** A revoked key is refused within this while the endpoint answers, whatever it says. */
-const MAX_FRESH_SECONDS = 3600;
-/** Most incidents of identity providers are over in an hour; a revoked key outlives one by no more. */
-const MAX_STALE_SECONDS = 3600;
-/** Slow endpoints answer in one; a caller that waits for a first key can wait for three. */
-const FETCH_SECONDS = 3;
-/** The largest JWKS in the field have 20 keys of under 1 KiB; ML-DSA-87 takes 3.5 KiB each. */
-const MAX_JWKS_BYTES = 65_536;
-const MAX_KEYS = 64;
-/** Sessions that are active at once on one node; two KiB each fit the bytes. */
+type Tunable =
+  | "leewaySeconds"
+  | "maxTokenBytes"
+  | "freshSeconds"
+  | "minFreshSeconds"
+  | "maxFreshSeconds"
+  | "maxStaleSeconds"
+  | "fetchSeconds"
+  | "maxJwksBytes"
+  | "maxKeys";
+
+/** Every number, and why it is what it is. */
+export const VERIFIER_DEFAULTS: Readonly<Record<Tunable, number>> = {
+  // Far more than NTP leaves; what keyturn's retire hold adds for it.
+  leewaySeconds: 30,
+  // What Node takes of headers in all, and a token travels in one of them.
+  maxTokenBytes: 16_384,
+  // What jose, jwks-rsa and Envoy keep a JWKS for.
+  freshSeconds: 600,
+  // `no-store` on a JWKS must not mean a request for every token.
+  minFreshSeconds: 60,
+  // Within this a revoked key is refused while the endpoint answers, whatever max-age it gives.
+  maxFreshSeconds: 3600,
+  // Most incidents of identity providers are over in an hour; a revoked key outlives one by no more.
+  maxStaleSeconds: 3600,
+  // A slow endpoint answers in one; who waits for a first key can wait for three.
+  fetchSeconds: 3,
+  // The largest JWKS in the field have 20 keys of under 1 KiB; those of ML-DSA-87 take 3.5 KiB each.
+  maxJwksBytes: 65_536,
+  maxKeys: 64,
+};
+
+/** Sessions that are active at once on one node; two KiB for each fit the bytes. */
 const TOKEN_CACHE: TokenCacheLimits = { maxEntries: 5000, maxBytes: 8 * 1024 * 1024 };
 
+/** Those for which none at all makes sense. */
+const MAY_BE_ZERO: readonly string[] = ["leewaySeconds", "maxStaleSeconds"];
+
+const TUNABLES = Object.keys(VERIFIER_DEFAULTS) as Tunable[];
+
 const COMMON_NAMES: readonly string[] = [
-  "leewaySeconds",
-  "maxLifetimeSeconds",
-  "maxTokenBytes",
-  "freshSeconds",
-  "minFreshSeconds",
-  "maxFreshSeconds",
-  "maxStaleSeconds",
-  "fetchSeconds",
-  "maxJwksBytes",
-  "maxKeys",
-  "tokenCache",
-  "snapshots",
-  "fetch",
-  "clock",
-  "random",
-  "onEvent",
-  "trace",
-] satisfies readonly (keyof CommonOptions)[];
+  ...TUNABLES,
+  ...([
+    "maxLifetimeSeconds",
+    "tokenCache",
+    "snapshots",
+    "fetch",
+    "clock",
+    "random",
+    "onEvent",
+    "trace",
+  ] satisfies readonly (keyof CommonOptions)[]),
+];
 
 const ISSUER_NAMES: readonly string[] = [
   "issuer",
@@ -137,18 +151,8 @@ export interface IssuerConfig extends Expectations {
 }
 
 /** Everything, complete. */
-export interface VerifierConfig {
+export interface VerifierConfig extends Readonly<Record<Tunable, number>> {
   readonly issuers: readonly IssuerConfig[];
-  readonly maxTokenBytes: number;
-  readonly limits: {
-    readonly freshSeconds: number;
-    readonly minFreshSeconds: number;
-    readonly maxFreshSeconds: number;
-    readonly maxStaleSeconds: number;
-    readonly fetchSeconds: number;
-    readonly maxBytes: number;
-    readonly maxKeys: number;
-  };
   readonly tokenCache: TokenCacheLimits | null;
   readonly snapshots: SnapshotStore | null;
   readonly fetch: typeof fetch | null;
@@ -161,39 +165,28 @@ export interface VerifierConfig {
 /** @throws KeyturnError `config_invalid`, with every problem */
 export function completeOptions(options: VerifierOptions): VerifierConfig {
   const problems: Problem[] = [];
-  const wrong = (at: string, message: string) => void problems.push({ code: "option_invalid", at, message });
-  const seconds = (name: keyof CommonOptions, fallback: number, least = 0): number => {
-    const value = options[name] ?? fallback;
-    if (typeof value === "number" && Number.isFinite(value) && value >= least) return value;
-    wrong(name, `Expected a number of at least ${least}.`);
-    return fallback;
-  };
+  const wrong: Said = (at, message) => void problems.push({ code: "option_invalid", at, message });
 
-  const leewaySeconds = seconds("leewaySeconds", LEEWAY_SECONDS);
-  const maxLifetimeSeconds =
-    options.maxLifetimeSeconds === undefined ? null : seconds("maxLifetimeSeconds", 0, 1);
-  const limits = {
-    freshSeconds: seconds("freshSeconds", FRESH_SECONDS, 1),
-    minFreshSeconds: seconds("minFreshSeconds", MIN_FRESH_SECONDS, 1),
-    maxFreshSeconds: seconds("maxFreshSeconds", MAX_FRESH_SECONDS, 1),
-    maxStaleSeconds: seconds("maxStaleSeconds", MAX_STALE_SECONDS),
-    fetchSeconds: seconds("fetchSeconds", FETCH_SECONDS, 0.001),
-    maxBytes: seconds("maxJwksBytes", MAX_JWKS_BYTES, 1),
-    maxKeys: seconds("maxKeys", MAX_KEYS, 1),
-  };
-  if (limits.minFreshSeconds > limits.maxFreshSeconds)
+  const numbers = { ...VERIFIER_DEFAULTS };
+  for (const name of TUNABLES) numbers[name] = options[name] ?? numbers[name];
+  for (const name of TUNABLES)
+    if (!isAmount(numbers[name], MAY_BE_ZERO.includes(name))) wrong(name, "Expected a positive number.");
+  if (numbers.minFreshSeconds > numbers.maxFreshSeconds)
     wrong("minFreshSeconds", "Expected at most maxFreshSeconds.");
+  const { maxLifetimeSeconds = null, tokenCache = {} } = options;
+  if (maxLifetimeSeconds !== null && !isAmount(maxLifetimeSeconds, false))
+    wrong("maxLifetimeSeconds", "Expected a positive number.");
 
   const several = "issuers" in options;
-  for (const name of Object.keys(options))
-    if (!COMMON_NAMES.includes(name) && !(several ? ["issuers"] : ISSUER_NAMES).includes(name))
-      wrong(name, "Expected no option of that name; see VerifierOptions.");
   const list: readonly IssuerOptions[] = several ? options.issuers : [options];
+  const known = [...COMMON_NAMES, ...(several ? ["issuers"] : ISSUER_NAMES)];
+  for (const name of Object.keys(options))
+    if (!known.includes(name)) wrong(name, "Expected no option of that name; see VerifierOptions.");
   if (!Array.isArray(list) || list.length === 0) wrong("issuers", "Expected at least one issuer.");
   const issuers = Array.from(list, (issuer, index) => {
     const at = several ? `issuers/${index}/` : "";
-    const said = (name: string, message: string) => wrong(at + name, message);
-    return { ...issuerConfig(issuer, limits.maxKeys, said), leewaySeconds, maxLifetimeSeconds };
+    const config = issuerConfig(issuer, numbers.maxKeys, (name, message) => wrong(at + name, message));
+    return { ...config, leewaySeconds: numbers.leewaySeconds, maxLifetimeSeconds };
   });
   if (new Set(issuers.map(({ issuer }) => issuer)).size < issuers.length)
     wrong("issuers", "Expected each issuer once: its tokens are verified with its own keys.");
@@ -201,12 +194,10 @@ export function completeOptions(options: VerifierOptions): VerifierConfig {
     wrong("issuers", "Expected a name for each of several issuers: by it the keys are chosen.");
   if (problems.length > 0) throw invalid(problems);
 
-  const cache = options.tokenCache ?? {};
   return {
+    ...numbers,
     issuers,
-    maxTokenBytes: seconds("maxTokenBytes", MAX_TOKEN_BYTES, 1),
-    limits,
-    tokenCache: cache === false ? null : { ...TOKEN_CACHE, ...cache },
+    tokenCache: tokenCache === false ? null : { ...TOKEN_CACHE, ...tokenCache },
     snapshots: options.snapshots ?? null,
     fetch: options.fetch ?? null,
     clock: options.clock ?? systemClock,
@@ -265,6 +256,10 @@ function isSafe({ protocol, hostname, username, password }: URL): boolean {
   return (
     protocol === "https:" || (protocol === "http:" && /^(localhost|127(\.\d+){3}|\[::1\])$/.test(hostname))
   );
+}
+
+function isAmount(value: unknown, orNone: boolean): boolean {
+  return typeof value === "number" && Number.isFinite(value) && (value > 0 || (orNone && value === 0));
 }
 
 function isText(value: unknown): value is string {

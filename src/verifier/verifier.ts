@@ -225,20 +225,18 @@ function sourceOf(
   config: VerifierConfig,
   count: ReturnType<typeof counters>,
 ): JwksSource {
-  const { limits, snapshots, trace, clock, random } = config;
+  const { snapshots, trace } = config;
   const url = "url" in keys ? keys.url : null;
-  const fetched = "url" in keys ? httpOrigin(keys.url, config.fetch, limits) : fixedOrigin(keys.document);
+  const fetched = "url" in keys ? httpOrigin(keys.url, config.fetch, config) : fixedOrigin(keys.document);
   const origin: typeof fetched =
     trace === null || url === null
       ? fetched
       : (etag, now) => trace("keyturn.jwks.fetch", { "url.full": url }, () => fetched(etag, now));
   return jwksSource({
-    ...limits,
+    ...config,
     origin,
     shared: snapshots === null || url === null ? null : { store: snapshots, key: `keyturn:jwks:${url}` },
     algorithms,
-    clock,
-    random,
     counters: count,
     onEvent(event: SourceEvent) {
       try {
