@@ -45,18 +45,18 @@ export type ErrorCode =
   | "token_invalid" // did not verify
   | "jwks_unavailable" // the JWKS at a URL cannot be fetched, or is none
   // HTTP
-  | "unauthenticated"
-  | "not_found"
-  | "method_not_allowed"
-  | "body_invalid"
-  | "body_too_large"
-  | "media_type_unsupported"
+  | "unauthenticated" // no API token, or not the right one
+  | "not_found" // no such path
+  | "method_not_allowed" // the path is there, and has other methods
+  | "body_invalid" // not JSON, or not of the form that the request needs
+  | "body_too_large" // over 16 KiB
+  | "media_type_unsupported" // not application/json
   // Audit
   | "audit_broken" // the chain of records does not hold
   // Rehearsal
   | "rehearsal_failed" // an honest token was rejected, or a step did not happen
   // A bug in keyturn
-  | "internal";
+  | "internal"; // what went wrong is in the log; please report it
 
 /** One of several things wrong at once, e.g. one setting among many. */
 export interface Problem {

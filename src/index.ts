@@ -18,9 +18,10 @@
  * const { token } = await keys.sign({ sub: "user-1", aud: "orders" });
  * ```
  *
+ * - `keyturn/verifier` verifies tokens by a JWKS, this one or any other, and bears its outages.
  * - `keyturn/http` serves a manager as a Hono app: JWKS, discovery, health, signing.
  * - `keyturn/node` adds the file store, the schedule and a whole configured server.
- * - `keyturn/testing` proves that a store of your own is one that a ring can be trusted to.
+ * - `keyturn/testing` has an issuer for your tests, and the proof that a store of your own can be trusted.
  *
  * The rules are in src/ring and nothing else is: no I/O, no clock, no randomness. How they fit
  * together, and why they are right, is told in ARCHITECTURE.md.

@@ -1,7 +1,7 @@
 /** Protects routes of a Hono app: `app.use("/api/*", jwtAuth(verifier))`, then `c.var.jwt`. */
 import type { Context, MiddlewareHandler } from "hono";
-import { admit, type BearerOptions } from "./bearer.ts";
-import type { WaitUntil } from "./jwks-source.ts";
+import type { BearerOptions } from "./bearer.ts";
+import { type AuthenticateOptions, authenticate } from "./fetch.ts";
 import type { VerifiedToken, Verifier } from "./verifier.ts";
 
 /** What the middleware adds to the context. */
@@ -16,23 +16,18 @@ export function jwtAuth(
   options: BearerOptions = {},
 ): MiddlewareHandler<{ Variables: JwtVariables }> {
   return async function jwtAuth(c, next) {
-    const admission = await admit(verifier, c.req.header("Authorization"), options, {
-      waitUntil: waitUntilOf(c),
-    });
-    if ("refusal" in admission) {
-      const { status, headers, body } = admission.refusal;
-      return new Response(body, { status, headers });
-    }
-    c.set("jwt", admission.token);
+    const how = { ...options, context: contextOf(c) };
+    const { jwt, response } = await authenticate(verifier, c.req.raw, how);
+    if (response !== null) return response;
+    c.set("jwt", jwt);
     return next();
   };
 }
 
-/** Only Workers have it; elsewhere Hono throws on access. */
-function waitUntilOf(c: Context): WaitUntil | undefined {
+/** Only Workers have one; elsewhere Hono throws on access. */
+function contextOf(c: Context): AuthenticateOptions["context"] {
   try {
-    const context = c.executionCtx;
-    return (work) => context.waitUntil(work);
+    return c.executionCtx;
   } catch {
     return undefined;
   }

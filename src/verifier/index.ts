@@ -16,7 +16,7 @@
  * keys are not there, try again. While the JWKS endpoint is down, the keys that it gave last are used
  * on for `maxStaleSeconds`.
  *
- * - `keyturn/verifier/hono`, `/express` and `/fastify` protect routes.
+ * - `keyturn/verifier/hono`, `/express`, `/fastify` and `/fetch` protect routes.
  * - `keyturn/testing` has an issuer that turns over, fails and lies on command.
  *
  * @module

@@ -80,7 +80,7 @@ it("has commands that work as they stand, one after the other", () => {
   }
 });
 
-it("has programs that run once the package is installed", () => {
+it("has programs that run once the package is installed", async () => {
   project = mkdtempSync(join(tmpdir(), "keyturn-project-"));
   writeFileSync(join(project, "package.json"), '{"type":"module"}');
   const packed = spawnSync("npm", ["pack", "--ignore-scripts", "--pack-destination", project], {
@@ -94,16 +94,27 @@ it("has programs that run once the package is installed", () => {
   mkdirSync(join(project, ".keyturn"), { mode: 0o700 });
   cpSync(join(clone, ".keyturn", "ring"), join(project, ".keyturn", "ring"), { recursive: true });
 
-  for (const [i, { code }] of blocks.filter(({ language }) => language === "ts").entries()) {
+  // As a user of Express has it beside keyturn.
+  symlinkSync(resolve("node_modules/express"), join(project, "node_modules/express"));
+  const programs = blocks.filter(({ language }) => language === "ts");
+  expect(programs.length).toBeGreaterThan(3);
+  for (const [i, { code }] of programs.entries()) {
+    const port = await freePort();
+    const program = code.replaceAll("http://127.0.0.1:3000", url).replaceAll("3001", String(port));
     const file = join(project, `example-${i}.ts`);
-    writeFileSync(file, code.replaceAll("http://127.0.0.1:3000", url));
-    const { status, stdout, stderr } = spawnSync(process.execPath, [file], {
+    writeFileSync(file, program);
+    const serves = /export default|\.listen\(/.test(program);
+    const visitor = join(project, `visitor-${i}.ts`);
+    if (serves) writeFileSync(visitor, visitorOf(file, port));
+    const args = ["--import", CACHES, serves ? visitor : file];
+    const { status, stdout, stderr } = spawnSync(process.execPath, args, {
       cwd: project,
       encoding: "utf8",
       env: { ...process.env, KEYTURN_KEK: secret("kek"), API_TOKEN: secret("api-token") },
     });
     expect(status, `${code}\n${stderr}`).toBe(0);
-    expect(stdout).not.toBe("");
+    if (serves) expect(stdout).toBe('401 200 {"user":"user-1"}\n');
+    else expect(stdout).not.toBe("");
   }
 }, 120_000);
 
@@ -124,6 +135,35 @@ it("lists every setting with its true default and reason", () => {
   else expect(readme).toBe(written);
   expect(readme).toContain(environmentName("tokenSeconds"));
 });
+
+/** Workers have a Cache API, Node has not: responses by URL, as the real one keeps them. */
+const CACHES = `data:text/javascript,${encodeURIComponent(`
+  const kept = new Map();
+  globalThis.caches = { default: {
+    match: async (url) => kept.get(url)?.clone(),
+    put: async (url, response) => void kept.set(url, response),
+  } };`)}`;
+
+/** Visits what a program serves, be it at a port or by its default export: without a token, and with one. */
+function visitorOf(program: string, port: number): string {
+  return `
+    const { default: app } = await import(${JSON.stringify(program)});
+    const context = { waitUntil() {}, passThroughOnException() {} };
+    const visit = (headers) => {
+      const request = new Request("http://127.0.0.1:${port}/api/me", { headers });
+      return app === undefined ? fetch(request) : app.fetch(request, {}, context);
+    };
+    const issued = await fetch("${url}/v1/tokens", {
+      method: "POST",
+      headers: { Authorization: "Bearer " + process.env.API_TOKEN, "Content-Type": "application/json" },
+      body: JSON.stringify({ claims: { sub: "user-1", aud: "orders" } }),
+    });
+    const { token } = await issued.json();
+    const stranger = await visit({});
+    const user = await visit({ Authorization: "Bearer " + token });
+    console.log(stranger.status, user.status, await user.text());
+    process.exit();`;
+}
 
 /** As a user's terminal would: bash, with the alias that README.md gives. */
 function shell(code: string, cwd: string) {
