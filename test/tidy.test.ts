@@ -147,8 +147,11 @@ it("needs nothing of Node to load the entry point `keyturn`", () => {
   expect(files.size).toBeGreaterThan(20);
 });
 
-it.each(["verifier/index.ts", "verifier/fetch.ts", "verifier/hono.ts"])("needs no package at all to load %s", (entry) => {
-  const { files, packages } = loadedBy(entry);
-  expect([...packages]).toEqual([]);
-  expect(files.size).toBeGreaterThan(2);
-});
+it.each(["verifier/index.ts", "verifier/fetch.ts", "verifier/hono.ts"])(
+  "needs no package at all to load %s",
+  (entry) => {
+    const { files, packages } = loadedBy(entry);
+    expect([...packages]).toEqual([]);
+    expect(files.size).toBeGreaterThan(2);
+  },
+);

@@ -64,11 +64,11 @@ function refusal(
   };
 }
 
-/** RFC 6750 section 3. Our sentences have none of the characters that a quoted string forbids. */
+/** RFC 6750 section 3, each value a quoted string (RFC 9110 section 5.6.4). */
 function challenge(realm: string | undefined, error?: string, description?: string): Record<string, string> {
-  const parameters = { realm, error, error_description: description?.replaceAll('"', "'") };
-  const written = Object.entries(parameters).flatMap(([name, value]) =>
-    value === undefined ? [] : [`${name}="${value}"`],
+  const parameters = Object.entries({ realm, error, error_description: description });
+  const written = parameters.flatMap(([name, value]) =>
+    value === undefined ? [] : [`${name}="${value.replace(/["\\]/g, "\\$&")}"`],
   );
   return { "WWW-Authenticate": ["Bearer", written.join(", ")].join(" ").trim() };
 }
