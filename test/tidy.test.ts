@@ -59,7 +59,7 @@ const AT_HOME: readonly { readonly what: RegExp; readonly homes: readonly string
   { what: /\bMath\.random\(/, homes: [] },
   { what: /\bconsole\./, homes: [] },
   { what: /\bprocess\.env\b/, homes: ["cli"] },
-  { what: /\bgetRandomValues\(|\brandomUUID\(/, homes: ["keys", "verifier/options.ts"] },
+  { what: /\bgetRandomValues\(|\brandomUUID\(/, homes: ["keys", "verifier/config.ts"] },
 ];
 
 /** Runtimes without Node must be able to load these. */

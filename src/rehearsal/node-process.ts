@@ -37,6 +37,7 @@ export interface LogLine extends Partial<Pick<AuditRecord, "generation" | "oldKi
 }
 
 export interface NodeProcess {
+  readonly pid: number;
   readonly url: string;
   readonly apiToken: string;
   /** Runs a command on the same ring; resolves to what it printed. @throws KeyturnError `rehearsal_failed` */
@@ -90,6 +91,7 @@ export async function startNode(options: NodeOptions, signal: AbortSignal): Prom
   });
 
   return {
+    pid: server.pid as number,
     url,
     apiToken: (await readFile(join(folder, "api-token"), "utf8")).trim(),
     ended,

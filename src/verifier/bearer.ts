@@ -1,4 +1,5 @@
 /** Bearer tokens over HTTP (RFC 6750): from a header to a verified token, and from a refusal to an answer. */
+import { KeyturnError } from "../errors.ts";
 import { isVerifyError } from "./refusal.ts";
 import type { VerifiedToken, Verifier, VerifyOptions } from "./verifier.ts";
 
@@ -19,6 +20,18 @@ export type Admission = { readonly token: VerifiedToken } | { readonly refusal: 
 
 /** The scheme's name in any case, spaces, and one token (RFC 6750 section 2.1, RFC 9110 section 11.4). */
 const BEARER = /^Bearer +([^\s,]+) *$/i;
+
+/**
+ * Judged where routes are set up, because a realm that no header can hold would fail at the first
+ * request without a token. @throws KeyturnError `config_invalid`
+ */
+export function assertOptions({ realm }: BearerOptions): void {
+  // What a quoted string may hold (RFC 9110 section 5.6.4), in bytes that every server sends.
+  if (realm === undefined || /^[\t\x20-\x7e]*$/.test(realm)) return;
+  throw new KeyturnError("config_invalid", "The realm has characters that a header cannot hold.", {
+    fix: "Write it in printable ASCII, where jwtAuth is called.",
+  });
+}
 
 /** Rejects only for a fault of ours: a bad token is an answer. */
 export async function admit(

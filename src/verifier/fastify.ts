@@ -1,6 +1,7 @@
 /** Protects routes of Fastify: `app.addHook("onRequest", jwtAuth(verifier))`, then `jwtOf(request)`. */
 import type { IncomingMessage } from "node:http";
-import { admit, type BearerOptions } from "./bearer.ts";
+import { admit, assertOptions, type BearerOptions } from "./bearer.ts";
+import { authorizationOf, jwtOf as jwtOfNode, keepToken } from "./node-request.ts";
 import type { VerifiedToken, Verifier } from "./verifier.ts";
 
 /** What of Fastify's request and reply is used. */
@@ -10,35 +11,34 @@ interface FastifyRequest {
 interface FastifyReply {
   code(status: number): FastifyReply;
   headers(values: Record<string, string>): FastifyReply;
-  send(body: string): FastifyReply;
+  /** Of whatever type the route has declared. */
+  send(body: never): unknown;
 }
 
 /** A hook as Fastify awaits it. */
 export type FastifyHook = (request: FastifyRequest, reply: FastifyReply) => Promise<unknown>;
 
-/** Beside the requests instead of on them: no declaration of theirs has to be changed. */
-const tokens = new WeakMap<IncomingMessage, VerifiedToken>();
-
-/** Lets requests through that bear a valid token; answers the others as RFC 6750 says, or 503 without keys. */
+/**
+ * Lets requests through that bear a valid token; answers the others as RFC 6750 says, or 503 without keys.
+ * @throws KeyturnError `config_invalid`: a realm that no header can hold
+ */
 export function jwtAuth(verifier: Verifier, options: BearerOptions = {}): FastifyHook {
+  assertOptions(options);
   return async function jwtAuth({ raw }, reply) {
-    const admission = await admit(verifier, raw.headers.authorization, options);
+    const admission = await admit(verifier, authorizationOf(raw), options);
     if ("token" in admission) {
-      tokens.set(raw, admission.token);
+      keepToken(raw, admission.token);
       return undefined;
     }
     const { status, headers, body } = admission.refusal;
     return reply
       .code(status)
       .headers({ ...headers })
-      .send(body);
+      .send(body as never);
   };
 }
 
 /** The verified token of a request that `jwtAuth` let through. @throws TypeError for any other request */
 export function jwtOf({ raw }: FastifyRequest): VerifiedToken {
-  const token = tokens.get(raw);
-  if (token === undefined)
-    throw new TypeError("jwtOf: this request did not pass jwtAuth. Add jwtAuth as an onRequest hook.");
-  return token;
+  return jwtOfNode(raw);
 }

@@ -132,9 +132,9 @@ async function readAtMost(response: Response, maxBytes: number): Promise<Uint8Ar
 /** RFC 9111 sections 5.1 and 5.2.2. What must not be kept, or only after asking, is as old as can be. */
 function freshnessOf(headers: Headers): { maxAgeSeconds: number | null; ageSeconds: number } {
   const control = headers.get("Cache-Control")?.toLowerCase() ?? "";
-  const maxAge = /(?:^|[\s,])max-age="?(\d{1,10})/.exec(control)?.[1];
+  const maxAge = /(?:^|[\s,])max-age="?(-?\d{1,10})/.exec(control)?.[1];
   const mustAsk = /(?:^|[\s,])no-(?:store|cache)(?:$|[\s,])/.test(control);
-  const age = /^\d{1,10}$/.exec(headers.get("Age")?.trim() ?? "")?.[0];
+  const age = /^\s*(\d{1,10})/.exec(headers.get("Age") ?? "")?.[1];
   return {
     maxAgeSeconds: mustAsk ? 0 : maxAge === undefined ? null : Number(maxAge),
     ageSeconds: Number(age ?? 0),

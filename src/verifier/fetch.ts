@@ -1,5 +1,5 @@
 /** Bearer tokens of Fetch API requests: in Workers, service workers, and frameworks that speak them. */
-import { admit, type BearerOptions } from "./bearer.ts";
+import { admit, assertOptions, type BearerOptions } from "./bearer.ts";
 import type { VerifiedToken, Verifier } from "./verifier.ts";
 
 export interface AuthenticateOptions extends BearerOptions {
@@ -12,12 +12,16 @@ export type Authenticated =
   | { readonly jwt: VerifiedToken; readonly response: null }
   | { readonly jwt: null; readonly response: Response };
 
-/** Verifies the token that a request bears. A refusal is as RFC 6750 says, or 503 without keys. */
+/**
+ * Verifies the token that a request bears. A refusal is as RFC 6750 says, or 503 without keys.
+ * @throws KeyturnError `config_invalid`: a realm that no header can hold
+ */
 export async function authenticate(
   verifier: Verifier,
   request: Request,
   options: AuthenticateOptions = {},
 ): Promise<Authenticated> {
+  assertOptions(options);
   const { context } = options;
   // Called on its object: a bare function of it refuses to work on Workers.
   const waitUntil = context && ((work: Promise<unknown>) => context.waitUntil(work));

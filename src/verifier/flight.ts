@@ -15,6 +15,8 @@ export interface Flight {
 }
 
 export interface SingleFlight {
+  /** The sequence of the latest, 0 before the first. */
+  latest(): number;
   /** The one under way, or null. */
   current(): Flight | null;
   /** The one under way, or a new one that does `work`, which must not reject. */
@@ -29,10 +31,10 @@ const LOOK_MILLISECONDS = 250;
 /** @param seconds that a flight takes at most */
 export function singleFlight(clock: Clock, seconds: number): SingleFlight {
   let sequence = 0;
-  let latest: Flight | null = null;
+  let flying: Flight | null = null;
 
   function current(): Flight | null {
-    return latest !== null && clock.monotonic() < latest.endsBy ? latest : null;
+    return flying !== null && clock.monotonic() < flying.endsBy ? flying : null;
   }
 
   function start(work: (sequence: number) => Promise<boolean>): Flight {
@@ -41,10 +43,10 @@ export function singleFlight(clock: Clock, seconds: number): SingleFlight {
     sequence++;
     const mine = sequence;
     const done = work(mine).finally(() => {
-      if (latest?.sequence === mine) latest = null;
+      if (flying?.sequence === mine) flying = null;
     });
-    latest = { sequence: mine, done, endsBy: clock.monotonic() + seconds };
-    return latest;
+    flying = { sequence: mine, done, endsBy: clock.monotonic() + seconds };
+    return flying;
   }
 
   async function landed(flight: Flight): Promise<void> {
@@ -58,5 +60,5 @@ export function singleFlight(clock: Clock, seconds: number): SingleFlight {
     }
   }
 
-  return { current, start, landed };
+  return { latest: () => sequence, current, start, landed };
 }

@@ -33,6 +33,8 @@ const REFRESH_JITTER = 0.1;
 /** Doubling from one second: an endpoint that restarts is found soon, one that is down is left alone. */
 const BACK_OFF_FIRST_SECONDS = 1;
 const BACK_OFF_MAX_SECONDS = 30;
+/** For so long after it was time for another try, a failure still tells of the endpoint as it is now. */
+export const FAILURE_COUNTS_SECONDS: number = BACK_OFF_MAX_SECONDS;
 /** What a server may ask for: more would keep its own recovery from being noticed. */
 const RETRY_AFTER_MAX_SECONDS = 300;
 
@@ -56,10 +58,9 @@ export function validityOf(
   chance: number,
 ): Validity {
   const { minFreshSeconds, maxFreshSeconds } = limits;
-  const asked = answer.maxAgeSeconds ?? limits.freshSeconds;
-  const granted = Math.min(Math.max(asked, minFreshSeconds), maxFreshSeconds);
+  const asked = (answer.maxAgeSeconds ?? limits.freshSeconds) - answer.ageSeconds;
   // What is old on arrival is still kept for a little, or every call would fetch.
-  const left = Math.max(granted - answer.ageSeconds, minFreshSeconds);
+  const left = Math.min(Math.max(asked, minFreshSeconds), maxFreshSeconds);
   return {
     since: askedAt,
     freshSeconds: left,

@@ -25,8 +25,10 @@ export interface HeldKeys {
   isOutdated(document: JwksDocument, reading: Reading): boolean;
   /** Takes up a set. False where a later flight's answer is here already. */
   replace(document: JwksDocument, origin: Origin, validity: Validity, sequence: number): Promise<boolean>;
-  /** The set that is held has been vouched for again. */
-  renew(validity: Validity, sequence: number): boolean;
+  /** The set that `origin` came with has been vouched for again. False where it is no longer held. */
+  renew(origin: Origin, validity: Validity, sequence: number): boolean;
+  /** Whether a later flight's answer is here already. */
+  isOvertaken(sequence: number): boolean;
   /** Refuses a kid from now on, whatever the issuer says. */
   revoke(kid: string): void;
   isRevoked(kid: string): boolean;
@@ -61,11 +63,11 @@ export function heldKeys(options: HeldKeysOptions): HeldKeys {
     sequence: number,
   ): Promise<boolean> {
     const next = await buildKeySet(document, set, { algorithms, countsOf: counters.ofKid });
-    if (sequence < latest) return false;
+    if (isOvertaken(sequence)) return false;
     const before = set;
     set = next;
     origin = from;
-    renew(until, sequence);
+    renew(from, until, sequence);
     const added = next.keys.filter((key) => before?.keys.includes(key) !== true);
     const removed = before?.keys.filter((key) => !next.keys.includes(key)) ?? [];
     // What is no longer listed dies here, in every cache.
@@ -76,8 +78,12 @@ export function heldKeys(options: HeldKeysOptions): HeldKeys {
     return true;
   }
 
-  function renew(until: Validity, sequence: number): boolean {
-    if (sequence < latest) return false;
+  function isOvertaken(sequence: number): boolean {
+    return sequence < latest;
+  }
+
+  function renew(from: Origin, until: Validity, sequence: number): boolean {
+    if (isOvertaken(sequence) || from !== origin) return false;
     latest = sequence;
     validity = until;
     return true;
@@ -123,6 +129,7 @@ export function heldKeys(options: HeldKeysOptions): HeldKeys {
     isOutdated: (document, reading) => set !== null && isOlder(document, set) && stage(reading) !== "expired",
     replace,
     renew,
+    isOvertaken,
     revoke(kid) {
       revoked.add(kid);
       for (const key of set?.keys ?? []) if (key.kid === kid) key.live = false;

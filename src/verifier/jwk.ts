@@ -38,7 +38,7 @@ export type SkipReason =
 const PRIVATE_MEMBERS = ["d", "p", "q", "dp", "dq", "qi", "oth", "k", "priv"] as const;
 
 /** RS and PS must not be used below (RFC 7518 section 3.3). */
-const RSA_BYTES_MIN = 256;
+const RSA_BITS_MIN = 2048;
 /** What one verification may cost: 8192 bits take as long as 20 of 2048. */
 const RSA_BYTES_MAX = 1024;
 /** 65537 has three. Longer exponents only cost time. */
@@ -49,8 +49,13 @@ const CURVE_BYTES: Readonly<Record<string, number>> = { "P-256": 32, "P-384": 48
 /** An RSA key that does not say its algorithm is one for RS256, which every OpenID provider must offer (OpenID Connect Core section 15.1). */
 const RSA_ALG_DEFAULT = "RS256";
 
-export function judgeJwk(jwk: unknown, accepted: readonly VerifyAlgorithm[]): CandidateKey | SkipReason {
-  if (!isObject(jwk)) return "not_a_key";
+export function judgeJwk(
+  published: unknown,
+  accepted: readonly VerifyAlgorithm[],
+): CandidateKey | SkipReason {
+  if (!isObject(published)) return "not_a_key";
+  // Some serialisers write what is absent as null.
+  const jwk = Object.fromEntries(Object.entries(published).filter(([, value]) => value !== null));
   if (PRIVATE_MEMBERS.some((name) => Object.hasOwn(jwk, name))) return "private";
   const { kty, use, key_ops: operations, kid } = jwk;
   // RFC 7517 sections 4.2 and 4.3.
@@ -108,7 +113,7 @@ function materialOf(
   const e = withoutZeros(bytes("e"));
   if (n === null || e === null || n.length > RSA_BYTES_MAX || e.length > RSA_EXPONENT_BYTES_MAX)
     return "material_malformed";
-  if (n.length < RSA_BYTES_MIN || isWeakExponent(e) || isWeakModulus(n)) return "weak";
+  if (bitsOf(n) < RSA_BITS_MIN || isWeakExponent(e) || isWeakModulus(n)) return "weak";
   return { kty, n: text("n"), e: text("e") };
 }
 
@@ -116,6 +121,11 @@ function materialOf(
 function withoutZeros(bytes: Uint8Array | null): Uint8Array | null {
   const first = bytes?.findIndex((byte) => byte !== 0) ?? 0;
   return bytes === null || first < 0 ? null : bytes.subarray(first);
+}
+
+/** @param n big-endian, without leading zeros */
+function bitsOf(n: Uint8Array): number {
+  return 8 * n.length - (Math.clz32(n[0] as number) - 24);
 }
 
 /** 1 leaves the message as it is, and an even exponent has no inverse. */

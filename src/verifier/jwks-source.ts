@@ -3,40 +3,30 @@
  * what is due. Asking ahead happens in the background, so that a known kid never waits while the
  * set is fresh; when asking fails, the set is used on, for so long and no longer.
  */
-import type { Clock } from "../clock.ts";
-import { withinSeconds } from "./deadline.ts";
 import { type FetchFailure, failed, type JwksAnswer, type JwksOrigin } from "./fetch-jwks.ts";
 import { type Flight, singleFlight } from "./flight.ts";
 import {
   ageSeconds,
   backOffSeconds,
-  type FreshnessLimits,
+  FAILURE_COUNTS_SECONDS,
   type Reading,
   readingOf,
   type Stage,
-  type Validity,
   validityOf,
 } from "./freshness.ts";
-import { type HeldKeysOptions, heldKeys } from "./held-keys.ts";
-import { parseJwks } from "./jwks-document.ts";
+import { type HeldKeysOptions, heldKeys, type Origin } from "./held-keys.ts";
 import { selectKey, type VerifyKey } from "./key-set.ts";
 import type { Header } from "./parse.ts";
 import { type RefusalReason, VerifyError } from "./refusal.ts";
-import { decodeSnapshot, encodeSnapshot, type SnapshotStore } from "./snapshots.ts";
+import { SHARING_SECONDS, type SharingOptions, sharing } from "./sharing.ts";
 import { unknownKids } from "./unknown-kids.ts";
 
 /** Keeps a runtime from ending work when the request that began it has its answer. */
 export type WaitUntil = (work: Promise<unknown>) => void;
 
-export interface SourceOptions extends FreshnessLimits, Omit<HeldKeysOptions, "onChange"> {
+export interface SourceOptions extends SharingOptions, Omit<HeldKeysOptions, "onChange"> {
   readonly origin: JwksOrigin;
-  /** Where answers are shared, and under what name; null where they are not. */
-  readonly shared: { readonly store: SnapshotStore; readonly key: string } | null;
   readonly fetchSeconds: number;
-  readonly maxKeys: number;
-  readonly clock: Clock;
-  /** In [0, 1). */
-  readonly random: () => number;
 }
 
 export interface SourceHealth {
@@ -60,28 +50,35 @@ export interface JwksSource {
   load(waitUntil?: WaitUntil): Promise<void>;
   /** The key for a header, of those that are there. */
   select(header: Header): VerifyKey | RefusalReason;
-  /** The same, after asking the issuer for a kid that is not there, in bounded time and number. */
-  seek(header: Header, waitUntil?: WaitUntil): Promise<VerifyKey | RefusalReason>;
-  /** Begins to ask the issuer for a kid. False where it is not worth asking. */
-  ask(kid: string, waitUntil?: WaitUntil): boolean;
+  /** How many requests have begun so far. */
+  begun(): number;
+  /**
+   * The same, after asking the issuer for a kid that is not there, in bounded time and number.
+   * @param begun as it was when the token came: what a later request brought is as new as can be
+   */
+  seek(header: Header, begun: number, waitUntil?: WaitUntil): Promise<VerifyKey | RefusalReason>;
+  /** The flight that may bring an unknown kid, begun if need be; null where it is not worth one. */
+  ask(kid: string, waitUntil?: WaitUntil): Flight | null;
+  /** What to say of a kid that was not found: that there is none is known only where the issuer answers. */
+  notFound(): RefusalReason;
   /** When another try may do better. */
   retryAfterSeconds(): number;
   revoke(kid: string): void;
   health(): SourceHealth;
 }
 
-/** A shared snapshot saves a fetch, so it must not take as long as one. */
-const SNAPSHOT_SECONDS = 1;
-
 export function jwksSource(options: SourceOptions): JwksSource {
-  const { origin, shared, clock, random, counters, onEvent } = options;
+  const { origin, clock, random, counters, onEvent } = options;
   const missing = unknownKids();
   const held = heldKeys({ ...options, onChange: missing.forget });
-  const flights = singleFlight(clock, options.fetchSeconds + SNAPSHOT_SECONDS);
+  const shared = sharing(options);
+  const flights = singleFlight(clock, options.fetchSeconds + SHARING_SECONDS);
   let failures = 0;
   let lastFailure: FetchFailure | null = null;
   /** On the monotonic clock. */
   let retryAt = Number.NEGATIVE_INFINITY;
+  /** The last request that the issuer answered. */
+  let answered = 0;
   let told: Stage = "fresh";
 
   function ready(waitUntil?: WaitUntil): boolean {
@@ -89,60 +86,75 @@ export function jwksSource(options: SourceOptions): JwksSource {
     const stage = held.stage(reading);
     if (stage === "fresh") return true;
     refresh(reading, waitUntil);
-    // Past its freshness a set is used only because asking failed: so the first to come waits for that.
-    const usable = stage === "due" || (stage === "stale" && failures > 0);
+    const usable = isUsable(stage, reading);
     if (usable) tell(stage, reading);
     return usable;
   }
 
+  /** Past its freshness a set is used only because asking has just failed: whoever comes first waits for that. */
+  function isUsable(stage: Stage, { monotonic }: Reading): boolean {
+    if (stage === "stale") return failures > 0 && monotonic < retryAt + FAILURE_COUNTS_SECONDS;
+    return stage !== "expired";
+  }
+
   async function load(waitUntil?: WaitUntil): Promise<void> {
     // A second time, where the first flight was another's and is lost.
-    for (let attempt = 0; attempt < 2 && !isUsable(); attempt++) {
-      const flight = refresh(readingOf(clock), waitUntil);
-      if (flight !== null) await flights.landed(flight);
+    for (let attempt = 0; attempt < 2; attempt++) {
+      const before = readingOf(clock);
+      if (isUsable(held.stage(before), before)) break;
+      const flight = refresh(before, waitUntil);
+      if (flight === null) break;
+      await flights.landed(flight);
     }
     const reading = readingOf(clock);
-    tell(held.stage(reading), reading);
-    if (held.stage(reading) !== "expired") return;
-    throw new VerifyError(held.set === null ? "keys_not_loaded" : "keys_expired", retryAfterSeconds());
+    const stage = held.stage(reading);
+    tell(stage, reading);
+    if (stage === "expired")
+      throw new VerifyError(held.set === null ? "keys_not_loaded" : "keys_expired", retryAfterSeconds());
   }
 
   function retryAfterSeconds(): number {
     return Math.max(1, Math.ceil(retryAt - clock.monotonic()));
   }
 
-  function isUsable(): boolean {
-    const stage = held.stage(readingOf(clock));
-    return stage === "fresh" || stage === "due" || (stage === "stale" && failures > 0);
-  }
-
   function select(header: Header): VerifyKey | RefusalReason {
     if (header.kid !== undefined && held.isRevoked(header.kid)) return "kid_revoked";
-    const selected = held.set === null ? "kid_unknown" : selectKey(held.set, header);
-    // Old keys do not tell that there is no new one.
-    return selected === "kid_unknown" && held.stage(readingOf(clock)) === "stale" ? "keys_expired" : selected;
+    return held.set === null ? "kid_unknown" : selectKey(held.set, header);
   }
 
-  async function seek(header: Header, waitUntil?: WaitUntil): Promise<VerifyKey | RefusalReason> {
-    // A flight under way may bring it, and costs nothing.
+  async function seek(
+    header: Header,
+    begun: number,
+    waitUntil?: WaitUntil,
+  ): Promise<VerifyKey | RefusalReason> {
+    if (answered > begun) missing.missed(header.kid as string, clock.monotonic());
+    let found = select(header);
+    // A flight under way costs nothing, but may have begun before the key was published; the next has not.
+    for (let attempt = 0; attempt < 2 && found === "kid_unknown"; attempt++) {
+      const flight = ask(header.kid as string, waitUntil);
+      if (flight === null) break;
+      await flights.landed(flight);
+      found = select(header);
+    }
+    return found === "kid_unknown" ? notFound() : found;
+  }
+
+  function ask(kid: string, waitUntil?: WaitUntil): Flight | null {
     const underWay = flights.current();
-    if (underWay !== null) await flights.landed(underWay);
-    const found = select(header);
-    if (found !== "kid_unknown" || header.kid === undefined || !ask(header.kid, waitUntil)) return found;
-    const asking = flights.current();
-    if (asking !== null) await flights.landed(asking);
-    return select(header);
+    if (underWay !== null) return underWay;
+    const { monotonic } = readingOf(clock);
+    if (monotonic < retryAt || missing.isMissing(kid, monotonic) || !missing.takeFetch(monotonic))
+      return null;
+    const flight = start(false, waitUntil);
+    void flight.done.then((asked) => {
+      const isMissing = held.set?.keys.every((key) => key.kid !== kid) === true;
+      if (asked && failures === 0 && isMissing) missing.missed(kid, clock.monotonic());
+    });
+    return flight;
   }
 
-  function ask(kid: string, waitUntil?: WaitUntil): boolean {
-    const { monotonic } = readingOf(clock);
-    if (monotonic < retryAt || !missing.mayFetch(kid, monotonic)) return false;
-    const { done } = start(false, waitUntil);
-    void done.then((asked) => {
-      const isMissing = held.set?.keys.every((key) => key.kid !== kid) === true;
-      if (asked && lastFailure === null && isMissing) missing.missed(kid, clock.monotonic());
-    });
-    return true;
+  function notFound(): RefusalReason {
+    return failures > 0 || held.stage(readingOf(clock)) === "stale" ? "keys_expired" : "kid_unknown";
   }
 
   /** The flight under way, or a new one where it is time for one. */
@@ -153,10 +165,12 @@ export function jwksSource(options: SourceOptions): JwksSource {
   /** @param anyone whether another's snapshot will do as well as the issuer's own answer */
   function start(anyone: boolean, waitUntil?: WaitUntil): Flight {
     const flight = flights.start(async (sequence) => {
-      if (anyone && (await takeSnapshot(sequence).catch(() => snapshotFailed("load")))) return false;
+      if (anyone && (await takeShared(sequence))) return false;
       const askedAt = readingOf(clock);
-      const answer = await origin(held.origin.etag, askedAt.now);
-      await take(answer, askedAt, sequence, waitUntil).catch(() => fail(failed("not_a_jwks")));
+      const known = held.origin;
+      // A server that chokes on the condition is asked without it.
+      const answer = await origin(failures === 0 ? known.etag : null, askedAt.now);
+      await take(answer, known, askedAt, sequence, waitUntil);
       return true;
     });
     waitUntil?.(flight.done);
@@ -165,23 +179,25 @@ export function jwksSource(options: SourceOptions): JwksSource {
 
   async function take(
     answer: JwksAnswer,
+    known: Origin,
     askedAt: Reading,
     sequence: number,
     waitUntil?: WaitUntil,
   ): Promise<void> {
-    if (answer.kind === "failed") return fail(answer);
+    if (answer.kind === "failed") return fail(answer, sequence);
     if (answer.kind === "set" && held.isOutdated(answer.document, readingOf(clock)))
-      return fail(failed("older_set", 200));
-    const validity = validityOf(answer, askedAt, options, random());
+      return fail(failed("older_set", 200), sequence);
+    // A 304 need not repeat what it does not change (RFC 9111 section 4.3.4).
+    const maxAgeSeconds =
+      answer.maxAgeSeconds ?? (answer.kind === "unchanged" ? (held.validity?.freshSeconds ?? null) : null);
+    const validity = validityOf({ ...answer, maxAgeSeconds }, askedAt, options, random());
     const taken =
       answer.kind === "set"
         ? await held.replace(answer.document, { etag: answer.etag, body: answer.body }, validity, sequence)
-        : held.renew(validity, sequence);
+        : held.renew(known, validity, sequence);
     if (!taken) return;
-    failures = 0;
-    lastFailure = null;
-    retryAt = Number.NEGATIVE_INFINITY;
-    told = "fresh";
+    recovered();
+    answered = sequence;
     counters.fetched(answer.kind);
     onEvent({
       type: "jwks_fetched",
@@ -189,10 +205,23 @@ export function jwksSource(options: SourceOptions): JwksSource {
       keys: held.set?.keys.length ?? 0,
       freshSeconds: validity.freshSeconds,
     });
-    share(validity, waitUntil);
+    const saved = shared.share(held.origin, validity);
+    waitUntil?.(saved);
   }
 
-  function fail({ because, status, retryAfterSeconds }: JwksAnswer & { kind: "failed" }): void {
+  function recovered(): void {
+    failures = 0;
+    lastFailure = null;
+    retryAt = Number.NEGATIVE_INFINITY;
+    told = "fresh";
+  }
+
+  function fail(
+    { because, status, retryAfterSeconds }: JwksAnswer & { kind: "failed" },
+    sequence: number,
+  ): void {
+    // What came late says nothing about now.
+    if (held.isOvertaken(sequence)) return;
     failures++;
     lastFailure = because;
     const retrySeconds = backOffSeconds(failures, retryAfterSeconds, random());
@@ -202,36 +231,16 @@ export function jwksSource(options: SourceOptions): JwksSource {
   }
 
   /** Takes up what another process or isolate was told, where that is newer. @returns whether it is fresh */
-  async function takeSnapshot(sequence: number): Promise<boolean> {
-    if (shared === null) return false;
-    const text = await withinSeconds(SNAPSHOT_SECONDS, () => shared.store.load(shared.key));
-    if (text === null) return false;
-    const reading = readingOf(clock);
-    const snapshot = decodeSnapshot(text, reading.now);
-    const document = snapshot && parseJwks(new TextEncoder().encode(snapshot.body), options.maxKeys);
-    if (snapshot === null || document === null) return snapshotFailed("load");
-    const { fetchedAt, freshSeconds, etag, body } = snapshot;
-    if (held.validity !== null && fetchedAt <= held.validity.since.now) return false;
-    // Its age is counted from the request that brought it, wherever it has lain since.
-    const since = { now: fetchedAt, monotonic: reading.monotonic - (reading.now - fetchedAt) };
-    const validity = validityOf({ maxAgeSeconds: freshSeconds, ageSeconds: 0 }, since, options, random());
-    if (held.isOutdated(document, reading)) return false;
-    await held.replace(document, { etag, body }, validity, sequence);
-    return held.stage(readingOf(clock)) === "fresh";
-  }
-
-  function share({ since, freshSeconds }: Validity, waitUntil?: WaitUntil): void {
-    if (shared === null) return;
-    const snapshot = encodeSnapshot({ fetchedAt: since.now, freshSeconds, ...held.origin });
-    const saved = shared.store
-      .save(shared.key, snapshot, freshSeconds + options.maxStaleSeconds)
-      .catch(() => snapshotFailed("save"));
-    waitUntil?.(saved);
-  }
-
-  function snapshotFailed(operation: "load" | "save"): false {
-    onEvent({ type: "snapshot_failed", operation });
-    return false;
+  async function takeShared(sequence: number): Promise<boolean> {
+    const answer = await shared.latest();
+    if (answer === null) return false;
+    const { document, origin: from, validity } = answer;
+    const isNewer = held.validity === null || validity.since.now > held.validity.since.now;
+    if (!isNewer || held.isOutdated(document, readingOf(clock))) return false;
+    const taken = await held.replace(document, from, validity, sequence);
+    const isFresh = taken && held.stage(readingOf(clock)) === "fresh";
+    if (isFresh) recovered();
+    return isFresh;
   }
 
   /** Once for each time that the stage is entered. */
@@ -260,7 +269,18 @@ export function jwksSource(options: SourceOptions): JwksSource {
     };
   }
 
-  return { ready, load, select, seek, ask, retryAfterSeconds, revoke: held.revoke, health };
+  return {
+    ready,
+    load,
+    select,
+    begun: flights.latest,
+    seek,
+    ask,
+    notFound,
+    retryAfterSeconds,
+    revoke: held.revoke,
+    health,
+  };
 }
 
 function statusOf(stage: Stage, untried: boolean): SourceHealth["status"] {

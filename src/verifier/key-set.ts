@@ -43,8 +43,10 @@ export async function buildKeySet(
 ): Promise<KeySet> {
   const skipped: SkippedKey[] = [];
   const candidates: CandidateKey[] = [];
+  const given: unknown[] = [];
   for (const jwk of published) {
     const judged = judgeJwk(jwk, algorithms);
+    if (judged === "private") given.push(jwk);
     if (typeof judged === "string") skipped.push({ kid: kidOf(jwk), because: judged });
     // Listed twice, word for word, is listed once.
     else if (!candidates.some((other) => isSameKey(other, judged))) candidates.push(judged);
@@ -53,8 +55,9 @@ export async function buildKeySet(
   const keys: VerifyKey[] = [];
   for (const candidate of candidates) {
     const { kid } = candidate;
-    const known = previous?.keys.find((key) => key.live && isSameKey(key, candidate));
-    if (candidates.some((other) => other !== candidate && isConfusable(other, candidate)))
+    const known = previous?.keys.find((key) => isSameKey(key, candidate));
+    if (given.some((jwk) => isHalfOf(candidate, jwk))) skipped.push({ kid, because: "private" });
+    else if (candidates.some((other) => other !== candidate && isConfusable(other, candidate)))
       skipped.push({ kid, because: "kid_ambiguous" });
     else if (known !== undefined) keys.push(known);
     else {
@@ -72,13 +75,8 @@ export function selectKey({ keys }: KeySet, { alg, kid }: Header): VerifyKey | R
     const fitting = keys.filter((key) => key.live && key.algs.includes(alg));
     return fitting.length === 1 ? (fitting[0] as VerifyKey) : "kid_missing";
   }
-  let named = false;
-  for (const key of keys) {
-    if (key.kid !== kid) continue;
-    if (key.algs.includes(alg)) return key;
-    named = true;
-  }
-  return named ? "alg_mismatch" : "kid_unknown";
+  const named = keys.filter((key) => key.kid === kid);
+  return named.find((key) => key.algs.includes(alg)) ?? (named.length > 0 ? "alg_mismatch" : "kid_unknown");
 }
 
 function isSameKey(one: CandidateKey, other: CandidateKey): boolean {
@@ -87,6 +85,13 @@ function isSameKey(one: CandidateKey, other: CandidateKey): boolean {
     one.algs.join() === other.algs.join() &&
     JSON.stringify(one.jwk) === JSON.stringify(other.jwk)
   );
+}
+
+/** Whether everyone has the private half of the key, because another entry shows it. */
+function isHalfOf({ kid, jwk }: CandidateKey, shown: unknown): boolean {
+  const { kid: shownKid, n, x, pub } = shown as Readonly<Record<string, unknown>>;
+  const material = jwk["n"] ?? jwk["x"] ?? jwk["pub"];
+  return (kid !== null && kid === shownKid) || [n, x, pub].includes(material);
 }
 
 /** Whether a token's header could mean either. Without a kid there is no name to confuse. */

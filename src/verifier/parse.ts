@@ -77,9 +77,10 @@ export function tokenParser(maxTokenBytes: number): TokenParser {
   }
 
   function remember({ token, header }: ParsedToken): void {
-    if (headers.size >= HEADERS_MAX) return;
     const encoded = token.slice(0, token.indexOf("."));
-    if (!headers.has(encoded)) headers.set(encoded, header);
+    if (headers.has(encoded)) return;
+    if (headers.size >= HEADERS_MAX) headers.clear();
+    headers.set(encoded, header);
   }
 
   return { parse, remember };

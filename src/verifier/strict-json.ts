@@ -46,15 +46,14 @@ function freezeAndCount(value: unknown, escaped: boolean, depth: number): number
   if (typeof value === "string") return escaped && isBroken(value) ? Number.NaN : 0;
   if (typeof value !== "object" || value === null) return 0;
   if (depth === 0) return Number.NaN;
-  const isArray = Array.isArray(value);
   let members = 0;
-  for (const name of Object.keys(value)) {
-    if (!isArray) {
+  if (Array.isArray(value)) {
+    for (const item of value) members += freezeAndCount(item, escaped, depth - 1);
+  } else {
+    for (const [name, inner] of Object.entries(value)) {
       if (name === "__proto__" || (escaped && isBroken(name))) return Number.NaN;
-      members++;
+      members += 1 + freezeAndCount(inner, escaped, depth - 1);
     }
-    const inner: unknown = value[name as keyof typeof value];
-    if (typeof inner === "object" || escaped) members += freezeAndCount(inner, escaped, depth - 1);
   }
   Object.freeze(value);
   return members;

@@ -38,13 +38,14 @@ export function tokenCache<Entry extends { readonly token: string }>({
     const bytes = bytesOf(entry.token);
     // Half for each generation; what does not fit into one is not kept at all.
     if (bytes > maxBytes / 2 || maxEntries < 2) return;
-    if (young.size >= maxEntries >> 1 || youngBytes + bytes > maxBytes / 2) {
+    if (young.size >= maxEntries / 2 || youngBytes + bytes > maxBytes / 2) {
       old = young;
       young = new Map();
       youngBytes = 0;
     }
-    young.set(suffixOf(entry.token), entry);
-    youngBytes += bytes;
+    const suffix = suffixOf(entry.token);
+    if (!young.has(suffix)) youngBytes += bytes;
+    young.set(suffix, entry);
   }
 
   return {

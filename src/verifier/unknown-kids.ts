@@ -15,8 +15,10 @@ const REMEMBER_SECONDS = 60;
 const REMEMBER_MAX = 512;
 
 export interface UnknownKids {
-  /** Whether to look for it now. Takes one fetch from the budget where so. */
-  mayFetch(kid: string, now: number): boolean;
+  /** Whether it was found missing lately. */
+  isMissing(kid: string, now: number): boolean;
+  /** Takes one fetch from the budget; false where that is used up. */
+  takeFetch(now: number): boolean;
   /** The JWKS has just been asked, and does not have it. */
   missed(kid: string, now: number): void;
   /** Another JWKS is here: what was missing may be in it. */
@@ -36,8 +38,8 @@ export function unknownKids(): UnknownKids {
   }
 
   return {
-    mayFetch(kid, now) {
-      if (now < (missing.get(kid) ?? Number.NEGATIVE_INFINITY)) return false;
+    isMissing: (kid, now) => now < (missing.get(kid) ?? Number.NEGATIVE_INFINITY),
+    takeFetch(now) {
       refill(now);
       if (budget < 1) return false;
       budget--;

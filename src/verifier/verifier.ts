@@ -1,12 +1,13 @@
 /** The verifier: a token's way from a string to claims that can be believed. */
 import { KeyturnError } from "../errors.ts";
 import { claimsRefusal, validBetween } from "./claims.ts";
+import { completeOptions, type IssuerConfig, type VerifierConfig } from "./config.ts";
 import { counters, type VerifierStats } from "./counters.ts";
 import type { SourceEvent } from "./events.ts";
 import { fixedOrigin, httpOrigin } from "./fetch-jwks.ts";
 import { type JwksSource, jwksSource, type SourceHealth, type WaitUntil } from "./jwks-source.ts";
 import type { VerifyKey } from "./key-set.ts";
-import { completeOptions, type IssuerConfig, type VerifierConfig, type VerifierOptions } from "./options.ts";
+import type { Trace, VerifierOptions } from "./options.ts";
 import { type Claims, type Header, type ParsedToken, tokenParser } from "./parse.ts";
 import { isUnavailable, isVerifyError, type RefusalReason, VerifyError } from "./refusal.ts";
 import { tokenCache } from "./token-cache.ts";
@@ -21,7 +22,7 @@ export interface VerifiedToken {
 }
 
 export interface VerifyOptions {
-  /** `ctx.waitUntil` of a Worker: lets a refresh end after the answer is given. */
+  /** For Workers, `(work) => context.waitUntil(work)`: lets a refresh end after the answer is given. */
   readonly waitUntil?: WaitUntil | undefined;
 }
 
@@ -49,7 +50,11 @@ export interface Verifier {
   verifySync(token: string): VerifiedToken;
   /** Loads all issuers' keys ahead of the first token. Never rejects: the answer tells how it went. */
   warm(options?: VerifyOptions): Promise<VerifierHealth>;
-  /** Refuses a key from now on, here, whatever its issuer says: at once, also for tokens verified before. */
+  /**
+   * Refuses a key from now on, in this verifier, whatever its issuer says: at once, also for tokens
+   * verified before.
+   * @throws KeyturnError `config_invalid`: the verifier has no such issuer
+   */
   revoke(kid: string, options?: { readonly issuer?: string }): void;
   health(): VerifierHealth;
   stats(): VerifierStats;
@@ -91,10 +96,11 @@ export function createVerifier(options: VerifierOptions): Verifier {
     if (known !== null) return known;
     const parsed = parsedOrRefused(token);
     const site = siteOf(parsed);
+    const begun = site.source.begun();
     if (!site.source.ready(waitUntil)) await site.source.load(waitUntil).catch(countRefusal);
     let key = site.source.select(parsed.header);
     if (key === "kid_unknown" && isPlausible(parsed, site))
-      key = await site.source.seek(parsed.header, waitUntil);
+      key = await site.source.seek(parsed.header, begun, waitUntil);
     if (typeof key === "string") throw refused(key, null, site);
     return accepted(parsed, key, site, await key.check(parsed));
   }
@@ -106,19 +112,19 @@ export function createVerifier(options: VerifierOptions): Verifier {
     const site = siteOf(parsed);
     if (!site.source.ready()) throw refused("keys_not_ready", null, site);
     const key = site.source.select(parsed.header);
-    if (typeof key === "string") {
-      const { kid } = parsed.header;
-      const isAsked =
-        key === "kid_unknown" && kid !== undefined && isPlausible(parsed, site) && site.source.ask(kid);
-      throw refused(isAsked ? "keys_not_ready" : key, null, site);
+    if (key === "kid_unknown" && isPlausible(parsed, site)) {
+      const flight = site.source.ask(parsed.header.kid as string);
+      throw refused(flight === null ? site.source.notFound() : "keys_not_ready", null, site);
     }
+    if (typeof key === "string") throw refused(key, null, site);
     if (key.checkSync === null) throw cannotWait();
     return accepted(parsed, key, site, key.checkSync(parsed));
   }
 
   /** A token that was verified before, if all that it hangs on still holds. */
   function recall(token: string, waitUntil?: WaitUntil): VerifiedToken | null {
-    const entry = cache?.get(token);
+    // What is no text at all is for the parser to refuse.
+    const entry = typeof token === "string" ? cache?.get(token) : undefined;
     if (entry === undefined) return null;
     const { key, site, result, validFrom, validUntil } = entry;
     const now = clock.now();
@@ -204,7 +210,8 @@ export function createVerifier(options: VerifierOptions): Verifier {
   }
 
   return {
-    verify: trace === null ? verify : (token, how) => trace("keyturn.verify", {}, () => verify(token, how)),
+    verify:
+      trace === null ? verify : (token, how) => traced(trace, "keyturn.verify", {}, () => verify(token, how)),
     verifySync,
     async warm({ waitUntil } = {}) {
       const cold = sites.filter(({ source }) => !source.ready(waitUntil));
@@ -213,7 +220,9 @@ export function createVerifier(options: VerifierOptions): Verifier {
       return health();
     },
     revoke(kid, { issuer } = {}) {
-      for (const site of sites) if (issuer === undefined || site.issuer === issuer) site.source.revoke(kid);
+      const meant = issuer === undefined ? sites : sites.filter((site) => site.issuer === issuer);
+      if (meant.length === 0) throw unknownIssuer();
+      for (const { source } of meant) source.revoke(kid);
     },
     health,
     stats: () => count.stats(),
@@ -231,20 +240,41 @@ function sourceOf(
   const origin: typeof fetched =
     trace === null || url === null
       ? fetched
-      : (etag, now) => trace("keyturn.jwks.fetch", { "url.full": url }, () => fetched(etag, now));
+      : (etag, now) => traced(trace, "keyturn.jwks.fetch", { "url.full": url }, () => fetched(etag, now));
   return jwksSource({
     ...config,
+    // Keys that are given stay as they are for ever.
+    ...(url === null ? { maxFreshSeconds: Number.POSITIVE_INFINITY } : {}),
     origin,
     shared: snapshots === null || url === null ? null : { store: snapshots, key: `keyturn:jwks:${url}` },
     algorithms,
     counters: count,
     onEvent(event: SourceEvent) {
-      try {
-        config.onEvent({ issuer, ...event });
-      } catch {
-        // Whoever listens cannot break verification.
-      }
+      // Whoever listens cannot break verification: neither by throwing nor by a promise that rejects.
+      void (async () => config.onEvent({ issuer, ...event }))().catch(() => undefined);
     },
+  });
+}
+
+/** What the hook does cannot change what comes of the work, nor whether it is done. */
+async function traced<T>(
+  trace: Trace,
+  name: Parameters<Trace>[0],
+  attributes: Parameters<Trace>[1],
+  work: () => Promise<T>,
+): Promise<T> {
+  let running: Promise<T> | undefined;
+  const once = () => {
+    running ??= work();
+    return running;
+  };
+  await (async () => trace(name, attributes, once))().catch(() => undefined);
+  return once();
+}
+
+function unknownIssuer(): KeyturnError {
+  return new KeyturnError("config_invalid", "The verifier has no issuer of that name.", {
+    fix: "Pass the issuer as it was given to createVerifier, character by character, or leave it out.",
   });
 }
 

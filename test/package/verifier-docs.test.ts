@@ -4,7 +4,7 @@ import { expect, it } from "vitest";
 import { exitCodeOf } from "../../src/cli/exit-code.ts";
 import { type ErrorCode, KeyturnError } from "../../src/errors.ts";
 import { problemResponse } from "../../src/http/problem.ts";
-import { VERIFIER_DEFAULTS } from "../../src/verifier/options.ts";
+import { VERIFIER_DEFAULTS } from "../../src/verifier/config.ts";
 import { REFUSALS, type RefusalReason, VerifyError } from "../../src/verifier/refusal.ts";
 
 it("gives every number its true default", () => {
