@@ -48,23 +48,51 @@ export async function interleave(contenders: readonly Contender[], rounds: numbe
   }));
 }
 
-/**
- * A contender that calls `operation` over and over, awaiting each call if it returns a promise.
- * The warm-up is for V8 to optimise it, and finds out how many calls fill a slice, so that no
- * clock is read inside one.
- */
+/** A contender that calls `operation` over and over, awaiting each call if it returns a promise. */
 export async function repeated(
   name: string,
   operation: () => unknown,
   warmUpMilliseconds: number,
 ): Promise<Contender> {
   const loop = isPromise(operation()) ? awaiting(operation) : calling(operation);
+  return paced(name, loop, threadTime, warmUpMilliseconds);
+}
+
+/**
+ * A contender with so many calls under way at any time. It is timed by the ordinary clock: work on
+ * the thread pool competes with this thread for cores, and what this thread waits for its own
+ * helpers is part of what they cost.
+ */
+export async function concurrent(
+  name: string,
+  operation: () => unknown,
+  workers: number,
+  warmUpMilliseconds: number,
+): Promise<Contender> {
+  return paced(name, sharing(operation, workers), () => performance.now(), warmUpMilliseconds);
+}
+
+/**
+ * The warm-up is for V8 to optimise the loop, and finds out how many calls fill a slice, so that no
+ * clock is read inside one.
+ */
+async function paced(
+  name: string,
+  loop: Loop,
+  clock: () => number,
+  warmUpMilliseconds: number,
+): Promise<Contender> {
+  async function milliseconds(calls: number): Promise<number> {
+    const start = clock();
+    await loop(calls);
+    return clock() - start;
+  }
   let calls = 1;
   for (const deadline = performance.now() + warmUpMilliseconds; performance.now() < deadline; ) {
-    const elapsed = await milliseconds(loop, calls);
+    const elapsed = await milliseconds(calls);
     calls = Math.max(1, Math.min(calls * 2, Math.round((calls * SLICE_MS) / elapsed)));
   }
-  return { name, slice: async () => (1000 * calls) / (await milliseconds(loop, calls)) };
+  return { name, slice: async () => (1000 * calls) / (await milliseconds(calls)) };
 }
 
 export function median(values: readonly number[]): number {
@@ -88,10 +116,18 @@ function awaiting(operation: () => unknown): Loop {
   };
 }
 
-async function milliseconds(loop: Loop, calls: number): Promise<number> {
-  const start = threadTime();
-  await loop(calls);
-  return threadTime() - start;
+/** Each worker takes the next call as soon as its last one is done. */
+function sharing(operation: () => unknown, workers: number): Loop {
+  return async (calls) => {
+    let begun = 0;
+    async function work(): Promise<void> {
+      while (begun < calls) {
+        begun++;
+        await operation();
+      }
+    }
+    await Promise.all(Array.from({ length: workers }, work));
+  };
 }
 
 function isPromise(value: unknown): boolean {

@@ -1,14 +1,22 @@
 /** `npm run bench`: how fast keyturn is, beside what the platform can do and beside its peers. */
 import { parseArgs } from "node:util";
+import { bundleGroups } from "./bundle.ts";
 import { commitGroups } from "./commit.ts";
 import { jwksGroups } from "./jwks.ts";
+import { kidsGroups } from "./kids.ts";
 import { memoryGroups } from "./memory.ts";
 import { type Group, jsonLine, table } from "./report.ts";
 import { rotationGroups } from "./rotation.ts";
 import { signGroups } from "./sign.ts";
+import { verifyGroups } from "./verify.ts";
+import { verifyStartGroups } from "./verify-start.ts";
 
 const GROUPS: readonly Group[] = [
   ...signGroups,
+  ...verifyGroups,
+  ...verifyStartGroups,
+  ...kidsGroups,
+  ...bundleGroups,
   ...jwksGroups,
   ...rotationGroups,
   ...commitGroups,

@@ -11,8 +11,20 @@ export interface Figure {
   readonly megabytes?: number;
   /** Of `megabytes`, relative to the case `raw`. */
   readonly growth?: number;
-  /** The least ratio; or, in a group that has none, the most milliseconds or growth. */
+  /** Of a bundle, as it is sent. */
+  readonly kilobytes?: number;
+  /** That a server was asked. */
+  readonly requests?: number;
+  /** The least ratio; or, in a group that has none, the most of what it measures. */
   readonly target?: number;
+  /** Other cases of the group that its rate is compared with. */
+  readonly beside?: readonly Comparison[];
+}
+
+export interface Comparison {
+  readonly case: string;
+  /** How many times its rate there must be; where absent, it is told and not judged. */
+  readonly atLeast?: number;
 }
 
 export interface Group {
@@ -26,12 +38,14 @@ export function jsonLine(figure: Figure): string {
   const { group, case: name, opsPerSecond, ratio } = figure;
   const line = { group, case: name, opsPerSecond: rounded(opsPerSecond, 2), ratio: rounded(ratio, 4) };
   if (ratio !== null) return JSON.stringify(line);
-  const { milliseconds, megabytes, growth, target } = figure;
+  const { milliseconds, megabytes, growth, kilobytes, requests, target } = figure;
   return JSON.stringify({
     ...line,
     ...(milliseconds === undefined ? {} : { milliseconds: rounded(milliseconds, 3) }),
     ...(megabytes === undefined ? {} : { megabytes: rounded(megabytes, 1) }),
     ...(growth === undefined ? {} : { growth: rounded(growth, 4) }),
+    ...(kilobytes === undefined ? {} : { kilobytes: rounded(kilobytes, 2) }),
+    ...(requests === undefined ? {} : { requests }),
     ...(target === undefined ? {} : { target }),
   });
 }
@@ -42,26 +56,48 @@ export function table(figures: readonly Figure[], judged: boolean): string {
   const rows = figures.map(
     (figure) => `  ${figure.case.padEnd(width)}${measured(figure)}${judged ? verdict(figure) : ""}`,
   );
-  return [figures[0]?.group ?? "", ...rows, ""].join("\n");
+  const comparisons = figures.flatMap((figure) =>
+    (figure.beside ?? []).map((other) => compared(figure, other, figures, judged)),
+  );
+  return [figures[0]?.group ?? "", ...rows, ...comparisons, ""].join("\n");
 }
 
-function measured({ opsPerSecond, ratio, milliseconds, megabytes, growth }: Figure): string {
+function measured(figure: Figure): string {
+  const { opsPerSecond, ratio, milliseconds, megabytes, growth, kilobytes, requests } = figure;
   const cells = [
     opsPerSecond === null ? "" : `${opsPerSecond.toFixed(0).padStart(9)} /s`,
     ratio === null ? "" : `${ratio.toFixed(3).padStart(8)} of raw`,
     milliseconds === undefined ? "" : `${milliseconds.toFixed(2).padStart(9)} ms`,
     megabytes === undefined ? "" : `${megabytes.toFixed(1).padStart(9)} MB`,
     growth === undefined ? "" : `   growth ${(100 * growth).toFixed(1)} %`,
+    kilobytes === undefined ? "" : `${kilobytes.toFixed(2).padStart(9)} KB`,
+    requests === undefined ? "" : `${String(requests).padStart(9)} requests`,
   ];
   return cells.join("");
 }
 
-function verdict({ ratio, milliseconds, growth, target }: Figure): string {
+function verdict({ ratio, milliseconds, growth, kilobytes, requests, target }: Figure): string {
   if (target === undefined) return "";
   if (ratio !== null) return `   target ≥ ${target.toFixed(2)}: ${ratio >= target ? "met" : "MISSED"}`;
-  const value = growth ?? milliseconds ?? Number.NaN;
-  const most = growth === undefined ? `${target} ms` : `${100 * target} %`;
-  return `   target ≤ ${most}: ${value <= target ? "met" : "MISSED"}`;
+  const value = growth ?? kilobytes ?? requests ?? milliseconds ?? Number.NaN;
+  const most = growth === undefined ? target : 100 * target;
+  const unit =
+    growth !== undefined ? " %" : kilobytes !== undefined ? " KB" : requests !== undefined ? "" : " ms";
+  return `   target ≤ ${most}${unit}: ${value <= target ? "met" : "MISSED"}`;
+}
+
+/** Both were measured between slices of `raw`, so that their ratios to it can be divided. */
+function compared(
+  { case: name, ratio }: Figure,
+  { case: other, atLeast }: Comparison,
+  figures: readonly Figure[],
+  judged: boolean,
+): string {
+  const times =
+    (ratio ?? Number.NaN) / (figures.find((figure) => figure.case === other)?.ratio ?? Number.NaN);
+  const told = `  ${name}: ${times.toFixed(2)} × ${other}`;
+  if (!judged || atLeast === undefined) return told;
+  return `${told}   target ≥ ${atLeast.toFixed(2)}: ${times >= atLeast ? "met" : "MISSED"}`;
 }
 
 function rounded(value: number | null, digits: number): number | null {

@@ -44,8 +44,8 @@ export interface SourceHealth {
 }
 
 export interface JwksSource {
-  /** Whether keys may be used now. Starts in the background whatever is due. */
-  ready(waitUntil?: WaitUntil): boolean;
+  /** Whether keys may be used now. Starts in the background whatever is due. @param reading of this moment */
+  ready(reading: Reading, waitUntil?: WaitUntil): boolean;
   /** Makes the keys ready, in bounded time. @throws VerifyError `keys_not_loaded`, `keys_expired` */
   load(waitUntil?: WaitUntil): Promise<void>;
   /** The key for a header, of those that are there. */
@@ -81,8 +81,7 @@ export function jwksSource(options: SourceOptions): JwksSource {
   let answered = 0;
   let told: Stage = "fresh";
 
-  function ready(waitUntil?: WaitUntil): boolean {
-    const reading = readingOf(clock);
+  function ready(reading: Reading, waitUntil?: WaitUntil): boolean {
     const stage = held.stage(reading);
     if (stage === "fresh") return true;
     refresh(reading, waitUntil);
@@ -173,7 +172,7 @@ export function jwksSource(options: SourceOptions): JwksSource {
       await take(answer, known, askedAt, sequence, waitUntil);
       return true;
     });
-    waitUntil?.(flight.done);
+    outlive(flight.done, waitUntil);
     return flight;
   }
 
@@ -205,8 +204,7 @@ export function jwksSource(options: SourceOptions): JwksSource {
       keys: held.set?.keys.length ?? 0,
       freshSeconds: validity.freshSeconds,
     });
-    const saved = shared.share(held.origin, validity);
-    waitUntil?.(saved);
+    outlive(shared.share(held.origin, validity), waitUntil);
   }
 
   function recovered(): void {
@@ -286,4 +284,13 @@ export function jwksSource(options: SourceOptions): JwksSource {
 function statusOf(stage: Stage, untried: boolean): SourceHealth["status"] {
   if (stage === "expired") return untried ? "cold" : "down";
   return stage === "stale" ? "stale" : "ok";
+}
+
+/** Work that a runtime cannot be asked to wait for is done all the same, as far as it lets it. */
+function outlive(work: Promise<unknown>, waitUntil?: WaitUntil): void {
+  try {
+    waitUntil?.(work);
+  } catch {
+    // A context that is over, or a method without its object.
+  }
 }

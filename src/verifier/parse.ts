@@ -29,6 +29,7 @@ export interface Claims {
 
 export interface ParsedToken {
   readonly token: string;
+  readonly encodedHeader: string;
   /** The signing input (RFC 7515 section 5.1) is this many characters of the token. */
   readonly signedLength: number;
   readonly header: Header;
@@ -73,14 +74,13 @@ export function tokenParser(maxTokenBytes: number): TokenParser {
     const payload = decodeBase64url(token, headerEnd + 1, signedLength);
     const signature = decodeBase64url(token, signedLength + 1);
     if (payload === null || signature === null) throw new VerifyError("token_malformed");
-    return { token, signedLength, header, claims: parseClaims(payload), signature };
+    return { token, encodedHeader, signedLength, header, claims: parseClaims(payload), signature };
   }
 
-  function remember({ token, header }: ParsedToken): void {
-    const encoded = token.slice(0, token.indexOf("."));
-    if (headers.has(encoded)) return;
+  function remember({ encodedHeader, header }: ParsedToken): void {
+    if (headers.has(encodedHeader)) return;
     if (headers.size >= HEADERS_MAX) headers.clear();
-    headers.set(encoded, header);
+    headers.set(encodedHeader, header);
   }
 
   return { parse, remember };

@@ -111,7 +111,7 @@ export const REFUSALS: Readonly<Record<RefusalReason, readonly [what: string, fi
     "Try again; see health() for why the JWKS does not come",
   ],
   keys_expired: [
-    "The issuer's keys are too old to judge this token by, and no newer ones could be loaded",
+    "The keys on hand are not enough to judge the token, and no newer ones could be loaded",
     "Try again; see health() for why the JWKS does not come",
   ],
   keys_not_ready: [

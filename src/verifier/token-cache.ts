@@ -2,9 +2,9 @@
  * Tokens that have been verified, because a bearer shows the same one again and again. An entry
  * holds only as long as its key lives and the clock allows; that is the caller's to check.
  *
- * Looking up is faster than hashing the token would be: a Map finds the few characters at its end,
- * which are of the signature and therefore random, and then the **whole token** is compared. Two
- * generations take the place of a list in order of use: a hit writes nothing.
+ * Looking up is faster than hashing the token would be: it is found by a number made of the few
+ * characters at its end, which are of the signature and therefore random, and then the **whole
+ * token** is compared. Two generations take the place of a list in order of use: a hit writes nothing.
  */
 
 export interface TokenCacheLimits {
@@ -20,8 +20,8 @@ export interface TokenCache<Entry extends { readonly token: string }> {
   readonly size: number;
 }
 
-/** 24 characters of base64url are 144 bits of the signature. */
-const SUFFIX_LENGTH = 24;
+/** Eight characters of base64url are 48 random bits of the signature. */
+const KEY_LENGTH = 8;
 
 /** An entry beside its token's characters: claims as objects, map slots. About what V8 shows for a dozen claims. */
 const ENTRY_BYTES = 1024;
@@ -30,8 +30,8 @@ export function tokenCache<Entry extends { readonly token: string }>({
   maxEntries,
   maxBytes,
 }: TokenCacheLimits): TokenCache<Entry> {
-  let young = new Map<string, Entry>();
-  let old = new Map<string, Entry>();
+  let young = new Map<number, Entry>();
+  let old = new Map<number, Entry>();
   let youngBytes = 0;
 
   function add(entry: Entry): void {
@@ -43,27 +43,27 @@ export function tokenCache<Entry extends { readonly token: string }>({
       young = new Map();
       youngBytes = 0;
     }
-    const suffix = suffixOf(entry.token);
-    if (!young.has(suffix)) youngBytes += bytes;
-    young.set(suffix, entry);
+    const key = keyOf(entry.token);
+    if (!young.has(key)) youngBytes += bytes;
+    young.set(key, entry);
   }
 
   return {
     get(token) {
-      const suffix = suffixOf(token);
-      const recent = young.get(suffix);
+      const key = keyOf(token);
+      const recent = young.get(key);
       if (recent?.token === token) return recent;
-      const entry = old.get(suffix);
+      const entry = old.get(key);
       if (entry?.token !== token) return undefined;
       // Used again, so it outlives the older generation.
-      old.delete(suffix);
+      old.delete(key);
       add(entry);
       return entry;
     },
     add,
     delete(entry) {
-      const suffix = suffixOf(entry.token);
-      for (const generation of [young, old]) if (generation.get(suffix) === entry) generation.delete(suffix);
+      const key = keyOf(entry.token);
+      for (const generation of [young, old]) if (generation.get(key) === entry) generation.delete(key);
     },
     get size() {
       return young.size + old.size;
@@ -76,6 +76,13 @@ function bytesOf(token: string): number {
   return 3 * token.length + ENTRY_BYTES;
 }
 
-function suffixOf(token: string): string {
-  return token.slice(-SUFFIX_LENGTH);
+/**
+ * A number from the token's end, faster than a hash of it: tokens with the same number merely take
+ * each other's place. The last character is left out, because some of its bits are always zero.
+ */
+function keyOf(token: string): number {
+  const end = token.length - 1;
+  let key = 0;
+  for (let at = end - KEY_LENGTH; at < end; at++) key = (Math.imul(key, 67) + token.charCodeAt(at)) | 0;
+  return key;
 }

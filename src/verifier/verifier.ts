@@ -5,6 +5,7 @@ import { completeOptions, type IssuerConfig, type VerifierConfig } from "./confi
 import { counters, type VerifierStats } from "./counters.ts";
 import type { SourceEvent } from "./events.ts";
 import { fixedOrigin, httpOrigin } from "./fetch-jwks.ts";
+import { readingOf } from "./freshness.ts";
 import { type JwksSource, jwksSource, type SourceHealth, type WaitUntil } from "./jwks-source.ts";
 import type { VerifyKey } from "./key-set.ts";
 import type { Trace, VerifierOptions } from "./options.ts";
@@ -97,7 +98,8 @@ export function createVerifier(options: VerifierOptions): Verifier {
     const parsed = parsedOrRefused(token);
     const site = siteOf(parsed);
     const begun = site.source.begun();
-    if (!site.source.ready(waitUntil)) await site.source.load(waitUntil).catch(countRefusal);
+    if (!site.source.ready(readingOf(clock), waitUntil))
+      await site.source.load(waitUntil).catch(countRefusal);
     let key = site.source.select(parsed.header);
     if (key === "kid_unknown" && isPlausible(parsed, site))
       key = await site.source.seek(parsed.header, begun, waitUntil);
@@ -110,7 +112,7 @@ export function createVerifier(options: VerifierOptions): Verifier {
     if (known !== null) return known;
     const parsed = parsedOrRefused(token);
     const site = siteOf(parsed);
-    if (!site.source.ready()) throw refused("keys_not_ready", null, site);
+    if (!site.source.ready(readingOf(clock))) throw refused("keys_not_ready", null, site);
     const key = site.source.select(parsed.header);
     if (key === "kid_unknown" && isPlausible(parsed, site)) {
       const flight = site.source.ask(parsed.header.kid as string);
@@ -127,13 +129,13 @@ export function createVerifier(options: VerifierOptions): Verifier {
     const entry = typeof token === "string" ? cache?.get(token) : undefined;
     if (entry === undefined) return null;
     const { key, site, result, validFrom, validUntil } = entry;
-    const now = clock.now();
-    if (!key.live || now >= validUntil) {
+    const reading = readingOf(clock);
+    if (!key.live || reading.now >= validUntil) {
       cache?.delete(entry);
       return null;
     }
     // A clock that was set back, or keys that are too old: judged anew, and refused in the words for that.
-    if (now < validFrom || !site.source.ready(waitUntil)) return null;
+    if (reading.now < validFrom || !site.source.ready(reading, waitUntil)) return null;
     count.cached++;
     key.counts.verified++;
     return result;
@@ -214,7 +216,7 @@ export function createVerifier(options: VerifierOptions): Verifier {
       trace === null ? verify : (token, how) => traced(trace, "keyturn.verify", {}, () => verify(token, how)),
     verifySync,
     async warm({ waitUntil } = {}) {
-      const cold = sites.filter(({ source }) => !source.ready(waitUntil));
+      const cold = sites.filter(({ source }) => !source.ready(readingOf(clock), waitUntil));
       // How it went is in the answer.
       await Promise.allSettled(cold.map(({ source }) => source.load(waitUntil)));
       return health();

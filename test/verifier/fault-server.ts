@@ -13,6 +13,8 @@ export interface FaultServer {
   readonly requests: number;
   /** What has been handed to the kernel, over all connections. */
   bytesSent(): number;
+  /** When the last client has hung up. */
+  deserted(): Promise<void>;
   /** Refuses connections until `open`. */
   shut(): Promise<void>;
   open(): Promise<void>;
@@ -61,6 +63,9 @@ export async function faultServer(behave: Behaviour): Promise<FaultServer> {
       return requests;
     },
     bytesSent: () => [...sockets].reduce((sum, socket) => sum + socket.bytesWritten, sentBefore),
+    async deserted() {
+      for (const socket of sockets) await once(socket, "close");
+    },
     async shut() {
       const closed = once(listener, "close");
       listener.close();

@@ -163,12 +163,13 @@ describe("a body without end", () => {
     ["that says it is short", endless(200, { "Content-Length": "999999999999" }), "too_large", 200],
     ["of an error", endless(500, {}), "status", 500],
     ["of a redirect", endless(302, { Location: "/" }), "redirect", 302],
-  ])("%s is left after little of it", async (_, behaviour, because, status) => {
+  ])("%s is left after little of it, and its connection too", async (_, behaviour, because, status) => {
     const before = server.bytesSent();
     server.behave = behaviour;
     await expectSurvived(because, status);
     // What fits into the buffers of two sockets; at full speed it would be gigabytes.
     expect(server.bytesSent() - before).toBeLessThan(16 * MEBIBYTE);
+    await server.deserted();
   });
 
   it("in few compressed bytes counts for what it is when it is unpacked", async () => {

@@ -52,6 +52,12 @@ describe("revoke", () => {
     expect(issuer.requests).toHaveLength(1);
   });
 
+  it("holds for one that has not been seen yet also where a token names no key", async () => {
+    const { verifier, verdict } = scene();
+    verifier.revoke("key-1");
+    expect(await verdict(tokenOf({ ...KEY, kid: undefined as unknown as string }))).toBe("kid_missing");
+  });
+
   it("reaches a token whose signature is being checked", async () => {
     const { verifier, verdict } = await warmScene();
     const pending = verdict();

@@ -26,6 +26,17 @@ describe("a second instance", () => {
     expect(issuer.requests).toHaveLength(2);
   });
 
+  it("is made no younger by a clock that steps back", async () => {
+    const { instance, clock } = fleet();
+    await instance().warm();
+    clock.advance(400);
+    const second = instance();
+    await second.warm();
+    clock.wall -= 86_400;
+    clock.sinceBoot += 10;
+    expect(second.health().issuers[0]?.ageSeconds).toBe(410);
+  });
+
   it("takes over a refresh of the first one, and asks nobody", async () => {
     const { instance, issuer, clock } = fleet();
     const [first, second] = [instance(), instance()];
@@ -51,6 +62,16 @@ describe("a second instance", () => {
     expect(issuer.requests).toHaveLength(2);
     expect(await verdictOf(instance(), tokenOf(NEXT_KEY))).toBe("accepted");
     expect(issuer.requests).toHaveLength(2);
+  });
+
+  it("asks the issuer itself for such a kid even where there is a newer snapshot", async () => {
+    const { instance, issuer, shelf, clock } = fleet();
+    const verifier = instance();
+    await verifier.warm();
+    clock.advance(100);
+    shelf.texts.set(SHELF, snapshot({ age: -100 }));
+    issuer.reply = jwks([KEY, NEXT_KEY]);
+    expect(await verdictOf(verifier, tokenOf(NEXT_KEY))).toBe("accepted");
   });
 
   it("starts in an outage from a snapshot that is stale, but only after it has asked", async () => {

@@ -34,7 +34,7 @@ describe("a parsed token", () => {
     expect(header).toEqual({ alg: "ES256", kid: "ES256", typ: "at+jwt", x: [1] });
     expect(claims).toMatchObject({ iss: ISSUER, aud: AUDIENCE, exp: NOW + 600, list: [{ a: "é" }] });
     expect(`${token.slice(0, signedLength)}.${encode(signature)}`).toBe(token);
-    expect(rest).toEqual({ token });
+    expect(rest).toEqual({ token, encodedHeader: token.split(".")[0] });
   });
 
   it("cannot be changed, at any depth", () => {

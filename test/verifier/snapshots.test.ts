@@ -51,16 +51,17 @@ describe("a snapshot", () => {
     expect(verifier.health().issuers[0]).toMatchObject({ generation: 2, kids: ["key-2"] });
   });
 
-  it("that is older than what is held is not taken", async () => {
+  it("that is older than what is held is not taken, not even where the issuer is down", async () => {
     const { instance, issuer, shelf, clock } = fleet();
     issuer.reply = jwks([NEXT_KEY]);
     const verifier = instance();
     await verifier.warm();
+    issuer.reply = OUTAGE;
     clock.advance(480);
     shelf.texts.set(SHELF, snapshot({ age: 1 }));
     await verdictOf(verifier, tokenOf(NEXT_KEY));
     await settled();
-    expect(verifier.health().issuers[0]?.kids).toEqual(["key-2"]);
+    expect(verifier.health().issuers[0]).toMatchObject({ kids: ["key-2"], ageSeconds: 480 });
   });
 
   it("of a clock that is ahead by a minute is taken, and is no younger than now", () => {
@@ -177,14 +178,15 @@ describe("kvSnapshots", () => {
     expect(namespace.ttls).toEqual([4200]);
   });
 
-  it("asks for no shorter life than KV gives, and for whole seconds", async () => {
+  it.each([
+    ["no shorter life than KV gives", { minFreshSeconds: 5, freshSeconds: 5, maxStaleSeconds: 0 }, 60],
+    ["whole seconds", { freshSeconds: 700.5, maxStaleSeconds: 0.25 }, 701],
+  ])("asks for %s", async (_, limits, ttl) => {
     const { instance, events } = fleet();
     const namespace = new StrictNamespace();
-    const snapshots = kvSnapshots(namespace);
-    await instance({ snapshots, minFreshSeconds: 5, freshSeconds: 5, maxStaleSeconds: 0 }).warm();
-    await instance({ snapshots, freshSeconds: 700.5, maxStaleSeconds: 0.25 }).warm();
+    await instance({ snapshots: kvSnapshots(namespace), ...limits }).warm();
     await settled();
     expect(events.map(({ type }) => type)).not.toContain("snapshot_failed");
-    expect(namespace.ttls[0]).toBe(60);
+    expect(namespace.ttls).toEqual([ttl]);
   });
 });

@@ -7,9 +7,9 @@ interface Entry {
   readonly token: string;
 }
 
-/** 24 characters at the end tell tokens apart, as those of a signature do. */
+/** The characters at the end tell tokens apart, as those of a signature do. */
 function entry(number: number, length = 200): Entry {
-  return { token: `${"h".repeat(length - 24)}${String(number).padStart(24, "0")}` };
+  return { token: `${"h".repeat(length - 24)}${String(number).padStart(23, "0")}A` };
 }
 
 describe("a million tokens", () => {
@@ -95,7 +95,14 @@ describe("looking up", () => {
     expect(cache.get(two.token)).toBeUndefined();
   });
 
-  it.each(["", "a", "s".repeat(23)])("finds a token of %j, shorter than what is looked up", (token) => {
+  it("gives an entry of the older generation to no other token that ends alike", () => {
+    const cache = tokenCache<Entry>({ maxEntries: 4, maxBytes: 1e6 });
+    for (const one of [{ token: `one.${"s".repeat(24)}` }, entry(1), entry(2)]) cache.add(one);
+    expect(cache.get(`two.${"s".repeat(24)}`)).toBeUndefined();
+    expect(cache.get(`one.${"s".repeat(24)}`)).toBeDefined();
+  });
+
+  it.each(["", "a", "s".repeat(8)])("finds a token of %j, shorter than what is looked up", (token) => {
     const cache = tokenCache<Entry>({ maxEntries: 4, maxBytes: 1e6 });
     cache.add({ token });
     expect(cache.get(token)?.token).toBe(token);
