@@ -97,7 +97,7 @@ export async function createKeyManager(options: KeyManagerOptions): Promise<KeyM
 
   const seen = witness();
   const { anchor } = options;
-  const snapshots = snapshotHolder({ store, keks, clock, tokenTyp, anchor, onTaken: seen.observe, onEvent });
+  const snapshots = snapshotHolder({ store, keks, clock, tokenTyp, anchor, onRead: seen.observe, onEvent });
   const commit = committer({ store, kek: keks[0], clock, snapshots, onEvent });
   const ring = () => snapshots.current()?.ring ?? null;
   const node = { policy, clock, commit, witness: seen, probe: options.probe, kek: keks[0], ring, onEvent };

@@ -41,8 +41,8 @@ export interface SnapshotOptions {
   readonly clock: Clock;
   readonly tokenTyp: string;
   readonly anchor?: Anchor | undefined;
-  /** Told of every ring taken up, with the clocks of when it was read. */
-  readonly onTaken: (ring: KeyRing, readAt: Reading) => void;
+  /** Told of every ring read and found good, with the clocks of when it was read. */
+  readonly onRead: (ring: KeyRing, readAt: Reading) => void;
   readonly onEvent: OnEvent;
 }
 
@@ -106,7 +106,7 @@ export function snapshotHolder(options: SnapshotOptions): SnapshotHolder {
     if (current !== null) assertForward(opened.ring, headOf(current.ring));
     const seen = current?.ring.generation ?? 0;
     current = { ...opened, revision, readAt };
-    options.onTaken(opened.ring, readAt);
+    options.onRead(opened.ring, readAt);
     const records = opened.ring.auditTail.filter((record) => record.generation > seen);
     if (records.length > 0) onEvent({ type: "ring_advanced", records, own });
     return current;
@@ -116,6 +116,7 @@ export function snapshotHolder(options: SnapshotOptions): SnapshotHolder {
     // A slow read may answer after a later one.
     if (readAt.monotonic < snapshot.readAt.monotonic) return snapshot;
     current = { ...snapshot, readAt };
+    options.onRead(snapshot.ring, readAt);
     return current;
   }
 

@@ -58,8 +58,8 @@ export function ticker(node: Node): Ticker {
   function whyWait({ ring }: Snapshot, step: Step, served: readonly string[] | null): BlockedBecause | null {
     const reading = readingOf(clock);
     if (!matches(ring)) return "policy_mismatch";
-    if (reading.now < ring.committedAt - ring.policy.skewSeconds) return "clock_backward";
-    if (!witness.confirms(ring, step, reading)) return "clock_forward";
+    if (isBehind(ring, reading.now)) return "clock_backward";
+    if (!witness.trusts(ring, reading) || !witness.confirms(ring, step, reading)) return "clock_forward";
     if (step.step === "confirm" && served?.includes(step.kid) === false) return "publication_unconfirmed";
     return null;
   }
@@ -79,6 +79,8 @@ export function ticker(node: Node): Ticker {
     const { snapshot } = await commit(async (base, now) => {
       const step = base === null ? null : nextStep(base.ring, now);
       found.step = found.blocked = null;
+      // A ring from the future has no step due, and that is what is wrong with it.
+      if (base !== null && step === null && isBehind(base.ring, now)) found.blocked = "clock_backward";
       if (base === null || step === null) return null;
       found.blocked = whyWait(base, step, served);
       if (found.blocked !== null) return null;
@@ -97,6 +99,11 @@ export function ticker(node: Node): Ticker {
       if (policy !== null) policy = applied;
     },
   };
+}
+
+/** Whether the ring was committed later than this node's clock can explain. */
+function isBehind({ committedAt, policy }: KeyRing, now: number): boolean {
+  return now < committedAt - policy.skewSeconds;
 }
 
 async function carriedOut(

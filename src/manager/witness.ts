@@ -3,38 +3,76 @@
  * monotonic clock knows better. Each hold is noted when this process first sees it, with what was
  * left of it then; it has passed only when that much has gone by on the monotonic clock too. What
  * happened before the process started it cannot attest.
+ *
+ * A wall clock that has run ahead of the monotonic one is not believed for any step, because what a
+ * step writes is dated by it: not until it is back, or has stood its ground for an emit hold. A
+ * machine that slept looks the same, and goes on after that.
  */
+import { emitHold } from "../ring/hold.ts";
 import { keysIn } from "../ring/phase.ts";
 import type { Step } from "../ring/plan.ts";
 import { type KeyRing, keyOf } from "../ring/ring.ts";
-import { emitDueAt } from "../ring/succession.ts";
+import { emitDueAt, nextEmitter } from "../ring/succession.ts";
 import type { Reading } from "./snapshot.ts";
 
 export interface Witness {
-  /** Notes the holds of a ring that was just read. */
+  /** Notes the clocks, and the holds of a ring that was just read. */
   observe(ring: KeyRing, reading: Reading): void;
+  /** Whether the wall clock may be believed as far as the monotonic clock can tell. */
+  trusts(ring: KeyRing, reading: Reading): boolean;
   /** Whether the hold that `step` waits for has passed on the monotonic clock, give or take the skew. */
   confirms(ring: KeyRing, step: Step, reading: Reading): boolean;
 }
 
 export function witness(): Witness {
   let noted = new Map<string, { readonly monotonic: number; readonly remaining: number }>();
+  /** By how much the wall clock was ahead of the monotonic one when both were last believed. */
+  let believed: number | null = null;
+  /** Since when it is ahead by something else, on the monotonic clock. */
+  let doubtedSince: number | null = null;
+
+  function trusts({ policy }: KeyRing, { now, monotonic }: Reading): boolean {
+    const ahead = now - monotonic;
+    believed ??= ahead;
+    const moved = ahead - believed;
+    const tolerance = policy.skewSeconds + CLOCK_GRAIN_SECONDS;
+    if (Math.abs(moved) <= tolerance) doubtedSince = null;
+    else doubtedSince ??= monotonic;
+    const isSettled =
+      doubtedSince === null || monotonic - doubtedSince >= emitHold(policy).seconds - tolerance;
+    // Clocks drift apart slowly, and that is no jump.
+    if (isSettled) {
+      believed = ahead;
+      doubtedSince = null;
+    }
+    return isSettled || moved < 0;
+  }
 
   const note = (hold: string, endsAt: number, { now, monotonic }: Reading) =>
     noted.get(hold) ?? { monotonic, remaining: endsAt - now };
 
   return {
     observe(ring, reading) {
+      trusts(ring, reading);
       const holds = holdsOf(ring).map(({ name, endsAt }) => [name, note(name, endsAt, reading)] as const);
       noted = new Map(holds);
     },
+    trusts,
     confirms(ring, step, reading) {
-      const hold = holdsOf(ring).find(({ kid }) => "kid" in step && kid === step.kid);
+      const waitsFor = kidWaitedFor(ring, step);
+      const hold = holdsOf(ring).find(({ kid }) => kid === waitsFor);
       if (hold === undefined) return true;
       const { monotonic, remaining } = note(hold.name, hold.endsAt, reading);
       return reading.monotonic - monotonic >= remaining - ring.policy.skewSeconds - CLOCK_GRAIN_SECONDS;
     },
   };
+}
+
+/** What is superseded goes when its successor has passed its hold. */
+function kidWaitedFor(ring: KeyRing, step: Step): string | undefined {
+  if (step.step === "accept") return undefined;
+  if (step.step === "revoke" && step.because === "superseded") return nextEmitter(ring)?.kid;
+  return step.kid;
 }
 
 /** Wall time is read in whole seconds. */

@@ -69,7 +69,7 @@ async function readSettings(file: string): Promise<Record<string, unknown>> {
     });
   });
   // JSON is YAML (YAML 1.2.2 section 1.3), so one strict parser serves both.
-  const document = parseDocument(text, { uniqueKeys: true, strict: true });
+  const document = parseDocument(text, { uniqueKeys: true, strict: true, stringKeys: true });
   const [error] = document.errors;
   if (error !== undefined) throw unparsable(file, `is not valid YAML or JSON${described(error)}`);
   const settings = valueIn(document, file) ?? {};
@@ -145,7 +145,8 @@ function complete(
 function unknownName(name: string, known: readonly string[]): Problem {
   return {
     code: "unknown_setting",
-    at: name,
+    // A slip of the pen can put a value where a name belongs, and the value may be a secret.
+    at: /^[A-Za-z_]{1,40}$/.test(name) ? name : "(a name that is not shown)",
     message: `There is no such setting.${didYouMean(name, known)}`,
   };
 }

@@ -10,7 +10,7 @@ import { KeyturnError } from "../errors.ts";
 import { generateKek } from "../keys/kek.ts";
 import { randomApiToken } from "../keys/random.ts";
 import { createFileOnce } from "../store/create-file.ts";
-import { assertPrivate, makeFolder } from "../store/file-access.ts";
+import { accessError, assertPrivate, makeFolder } from "../store/file-access.ts";
 import type { Config, SECRET_VARIABLES } from "./config.ts";
 
 export interface Secrets {
@@ -87,5 +87,8 @@ async function fromEither(
   if (value !== undefined) return value.trim();
   if (file === null || !existsSync(file)) return null;
   await assertPrivate(file);
-  return (await readFile(file, "utf8")).trim();
+  const text = await readFile(file, "utf8").catch((error: unknown) => {
+    throw accessError(error, `read ${file}`, `chmod 0600 ${file}`);
+  });
+  return text.trim();
 }

@@ -50,8 +50,9 @@ describe("a wall clock that jumps forward", () => {
     await node.keys.rotate();
     expect(kidIn(node.keys, "retiring")).toBeDefined();
     node.clock.wall += DAY;
-    expect(await settle(node)).toEqual(["accept"]);
     expect(await node.keys.tick()).toMatchObject({ step: null, blocked: "clock_forward" });
+    await pass(node, HOLD - TOLERANCE);
+    expect(await settle(node)).toEqual(["accept", "revoke"]);
   });
 
   it("does not end a hold that another node's commit began, once this node has seen it", async () => {
@@ -61,7 +62,6 @@ describe("a wall clock that jumps forward", () => {
     await other.keys.rotate();
     await node.keys.refresh();
     node.clock.wall += DAY;
-    expect(await settle(node)).toEqual(["accept"]);
     expect(await node.keys.tick()).toMatchObject({ step: null, blocked: "clock_forward" });
   });
 
@@ -79,10 +79,39 @@ describe("a wall clock that jumps forward", () => {
     expect(await node.keys.tick()).toMatchObject({ step: { step: "emit", kid: standby } });
   });
 
-  it("does not hold up a step that waits for no hold", async () => {
+  it("holds up a step that waits for no hold too: what it wrote would be of another day", async () => {
     await node.keys.revoke(kidIn(node.keys, "accepted"), { reason: "make room" });
     await jump(DAY);
+    expect(await node.keys.tick()).toMatchObject({ step: null, blocked: "clock_forward" });
+    await jump(-DAY);
     expect(await node.keys.tick()).toMatchObject({ step: { step: "accept" } });
+  });
+
+  it("does not turn over before the time, though the successor is long mature", async () => {
+    await pass(node, 2 * HOLD);
+    await jump(31 * DAY);
+    expect(await node.keys.tick()).toMatchObject({ step: null, blocked: "clock_forward" });
+    await jump(-31 * DAY);
+    expect(await node.keys.tick()).toMatchObject({ step: null, blocked: null });
+    await pass(node, 30 * DAY);
+    expect(await settle(node)).toEqual(["emit", "accept"]);
+  });
+
+  it("and stays there is believed after an emit hold", async () => {
+    await pass(node, 2 * HOLD);
+    await jump(31 * DAY);
+    await pass(node, HOLD - TOLERANCE - 1);
+    expect(await node.keys.tick()).toMatchObject({ step: null, blocked: "clock_forward" });
+    await pass(node, 1);
+    expect(await settle(node)).toEqual(["emit", "accept"]);
+  });
+
+  it("slowly, as clocks drift, is not jumping", async () => {
+    for (let hours = 0; hours < 30 * 24; hours++) {
+      await jump(20);
+      await pass(node, 3600);
+    }
+    expect(await settle(node)).toEqual(["emit", "accept"]);
   });
 
   it("and back again leaves no mark", async () => {
@@ -92,6 +121,18 @@ describe("a wall clock that jumps forward", () => {
     expect(await node.keys.tick()).toMatchObject({ step: null, blocked: null });
     await pass(node, 30 * DAY);
     expect(await settle(node)).toEqual(["emit", "accept"]);
+  });
+});
+
+describe("a ring from the future", () => {
+  it("is told of, though no step is due for a year", async () => {
+    await pass(node, 2 * HOLD);
+    await jump(365 * DAY);
+    await pass(node, HOLD);
+    expect(await settle(node)).toEqual(["emit", "accept"]);
+    await jump(-365 * DAY);
+    expect(await node.keys.tick()).toMatchObject({ step: null, blocked: "clock_backward" });
+    expect(node.keys.status()).toMatchObject({ blocked: "clock_backward" });
   });
 });
 
