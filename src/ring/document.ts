@@ -31,7 +31,14 @@ export function authenticated({ schema, kek, ring }: Omit<RingDocument, "mac">):
 }
 
 export function encodeDocument(document: RingDocument): string {
-  return `${JSON.stringify(documentSchema.parse(document), null, 2)}\n`;
+  const result = documentSchema.safeParse(document);
+  if (!result.success) {
+    throw new KeyturnError("ring_invalid", `The ring would break its form. ${listed(problemsOf(result.error))}`, {
+      fix: "Nothing was stored.",
+      problems: problemsOf(result.error),
+    });
+  }
+  return `${JSON.stringify(result.data, null, 2)}\n`;
 }
 
 /**
@@ -52,7 +59,18 @@ export function decodeDocument(text: string): RingDocument {
   if (!result.success) throw corrupt(`it breaks the form: ${listed(problemsOf(result.error))}`);
   if (encodeDocument(result.data) !== text)
     throw corrupt("it is not in the form that keyturn writes, to the byte");
+  if (!hasCanonicalForm(result.data)) throw corrupt("a text in it holds half a surrogate pair");
   return result.data;
+}
+
+/** JSON can say half a surrogate pair, and canonical JSON cannot (RFC 8785 section 3.2.2.2). */
+function hasCanonicalForm(document: RingDocument): boolean {
+  try {
+    authenticated(document);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 function parsedJson(text: string): unknown {

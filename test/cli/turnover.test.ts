@@ -121,7 +121,8 @@ describe("revoke", () => {
   });
 
   it("takes a kid that begins with a dash for no flag", async () => {
-    const dashed = `-${emitting.slice(1)}`;
+    // Another one, also where the emitter itself begins with a dash.
+    const dashed = `-${emitting.slice(2)}A`;
     const unknown = { status: 1, code: "kid_unknown" };
     await refused(place, ["revoke", dashed, ...because], unknown);
     await refused(place, ["revoke", ...because, "--", dashed], unknown);
