@@ -74,7 +74,7 @@ function withoutExit(command: Command): Command {
 
 /** Commander's refusals, as print.ts writes ours; of an unknown flag only the name. */
 function inOurWords(text: string): string {
-  return text.replace(/'(-[^=']*)=[^]*'/, "'$1'").replace(/^error: (.*)$/m, "keyturn: $1 [usage]");
+  return text.replace(/'(-[^=']*)=[\s\S]*'/, "'$1'").replace(/^error: (.*)$/m, "keyturn: $1 [usage]");
 }
 
 async function main(): Promise<number> {

@@ -6,13 +6,13 @@ import { revocationBoundSeconds } from "../ring/hold.ts";
 import { emitterOf } from "../ring/phase.ts";
 import { rotationState } from "../ring/plan.ts";
 import { parsePolicy, type RotationPolicy } from "../ring/policy.ts";
-import { type KeyRing, ROUTINE_REASONS } from "../ring/ring.ts";
+import { type KeyRing, type RingKey, ROUTINE_REASONS } from "../ring/ring.ts";
 import * as rules from "../ring/step.ts";
 import { emitDueAt, nextEmitter, successorOf } from "../ring/succession.ts";
 import type { Decide } from "./commit.ts";
 import { freshKey } from "./fresh-key.ts";
 import { readingOf, type Snapshot } from "./snapshot.ts";
-import type { Node } from "./tick.ts";
+import { isBehind, type Node } from "./tick.ts";
 
 /** Who commands, and why. Both go into the audit record. */
 export interface Command {
@@ -53,7 +53,7 @@ export interface RevokeOutcome extends Outcome {
 export interface Commands {
   /** Starts the next turnover ahead of schedule, never ahead of a hold. */
   rotate(command?: Command): Promise<RotateOutcome>;
-  /** The key that retired last emits again, in place of the present one. @throws KeyturnError `rollback_impossible`, `reason_invalid` */
+  /** The key that retired last emits again, in place of the present one. @throws KeyturnError `rollback_impossible`, `reason_invalid`, `clock_implausible` */
   rollback(command: Command & { readonly reason: string }): Promise<Outcome>;
   /** Takes a key out of the JWKS at once. @throws KeyturnError `kid_unknown`, `reason_invalid` */
   revoke(kid: string, command: Command & { readonly reason: string }): Promise<RevokeOutcome>;
@@ -89,11 +89,27 @@ export function commands(node: Node, adopt: (policy: RotationPolicy) => void): C
   const holdHasPassed = (ring: KeyRing, kid: string, now: number) =>
     witness.confirms(ring, { step: "emit", kid, dueAt: now }, readingOf(clock));
 
+  /** What an emergency believes of a key: no more than both clocks say. */
+  const isAttested = (ring: KeyRing, now: number) => (key: RingKey) => {
+    const reading = readingOf(clock);
+    const isSound = !isBehind(ring, reading.now) && witness.doubts(ring, reading) === null;
+    return isSound && (key.retiredAt !== null || holdHasPassed(ring, key.kid, now));
+  };
+
+  /** Instants that lie before what the ring has seen would end promises too early. */
+  function assertNotBehind(ring: KeyRing): void {
+    if (!isBehind(ring, clock.now())) return;
+    throw new KeyturnError("clock_implausible", "This node's clock lies before the ring's last commit.", {
+      fix: "Set the clock, or run the command on another node. A revoke works in any case.",
+    });
+  }
+
   return {
     async rotate(command = {}) {
       const found: { rotation: RotateOutcome["rotation"] } = { rotation: "emitted" };
       const { snapshot, event } = await commit(
         onRing(({ ring }, now) => {
+          assertNotBehind(ring);
           const state = rotationState(ring, now);
           found.rotation = state.state === "ready" ? "emitted" : state.state;
           if (state.state === "just_done" || state.state === "in_progress") return null;
@@ -116,7 +132,10 @@ export function commands(node: Node, adopt: (policy: RotationPolicy) => void): C
 
     async rollback(command) {
       return outcome(
-        onRing(({ ring }, now) => rules.rollback(ring, now)),
+        onRing(({ ring }, now) => {
+          assertNotBehind(ring);
+          return rules.rollback(ring, now);
+        }),
         causeOf(command, "required"),
       );
     },
@@ -126,9 +145,10 @@ export function commands(node: Node, adopt: (policy: RotationPolicy) => void): C
       const fresh = freshKey();
       const { snapshot, event } = await commit(
         onRing(async ({ ring, kek }, now) => {
-          const needed = kid === emitterOf(ring).kid && successorOf(ring, now).how === "fresh";
+          const attested = isAttested(ring, now);
+          const needed = kid === emitterOf(ring).kid && successorOf(ring, now, attested).how === "fresh";
           const key = needed ? await fresh(ring.policy, ring.id, kek) : null;
-          return rules.revoke(ring, kid, cause.reason as string, now, key);
+          return rules.revoke(ring, kid, cause.reason as string, now, key, attested);
         }),
         cause,
       );

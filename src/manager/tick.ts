@@ -59,7 +59,9 @@ export function ticker(node: Node): Ticker {
     const reading = readingOf(clock);
     if (!matches(ring)) return "policy_mismatch";
     if (isBehind(ring, reading.now)) return "clock_backward";
-    if (!witness.trusts(ring, reading) || !witness.confirms(ring, step, reading)) return "clock_forward";
+    const doubt = witness.doubts(ring, reading);
+    if (doubt !== null) return doubt;
+    if (!witness.confirms(ring, step, reading)) return "clock_forward";
     if (step.step === "confirm" && served?.includes(step.kid) === false) return "publication_unconfirmed";
     return null;
   }
@@ -80,7 +82,8 @@ export function ticker(node: Node): Ticker {
       const step = base === null ? null : nextStep(base.ring, now);
       found.step = found.blocked = null;
       // A ring from the future has no step due, and that is what is wrong with it.
-      if (base !== null && step === null && isBehind(base.ring, now)) found.blocked = "clock_backward";
+      if (base !== null && step === null && isBehind(base.ring, clock.now()))
+        found.blocked = "clock_backward";
       if (base === null || step === null) return null;
       found.blocked = whyWait(base, step, served);
       if (found.blocked !== null) return null;
@@ -102,7 +105,7 @@ export function ticker(node: Node): Ticker {
 }
 
 /** Whether the ring was committed later than this node's clock can explain. */
-function isBehind({ committedAt, policy }: KeyRing, now: number): boolean {
+export function isBehind({ committedAt, policy }: KeyRing, now: number): boolean {
   return now < committedAt - policy.skewSeconds;
 }
 

@@ -4,9 +4,9 @@
  * left of it then; it has passed only when that much has gone by on the monotonic clock too. What
  * happened before the process started it cannot attest.
  *
- * A wall clock that has run ahead of the monotonic one is not believed for any step, because what a
- * step writes is dated by it: not until it is back, or has stood its ground for an emit hold. A
- * machine that slept looks the same, and goes on after that.
+ * A wall clock that has jumped, either way, is not believed for any step, because what a step writes
+ * is dated by it: not until it is back, or has stood its ground for an emit hold. A machine that
+ * slept looks the same, and goes on after that.
  */
 import { emitHold } from "../ring/hold.ts";
 import { keysIn } from "../ring/phase.ts";
@@ -18,8 +18,8 @@ import type { Reading } from "./snapshot.ts";
 export interface Witness {
   /** Notes the clocks, and the holds of a ring that was just read. */
   observe(ring: KeyRing, reading: Reading): void;
-  /** Whether the wall clock may be believed as far as the monotonic clock can tell. */
-  trusts(ring: KeyRing, reading: Reading): boolean;
+  /** Which way the wall clock has jumped, as far as the monotonic clock can tell; null when it may be believed. */
+  doubts(ring: KeyRing, reading: Reading): "clock_forward" | "clock_backward" | null;
   /** Whether the hold that `step` waits for has passed on the monotonic clock, give or take the skew. */
   confirms(ring: KeyRing, step: Step, reading: Reading): boolean;
 }
@@ -31,7 +31,7 @@ export function witness(): Witness {
   /** Since when it is ahead by something else, on the monotonic clock. */
   let doubtedSince: number | null = null;
 
-  function trusts({ policy }: KeyRing, { now, monotonic }: Reading): boolean {
+  function doubts({ policy }: KeyRing, { now, monotonic }: Reading): ReturnType<Witness["doubts"]> {
     const ahead = now - monotonic;
     believed ??= ahead;
     const moved = ahead - believed;
@@ -45,7 +45,8 @@ export function witness(): Witness {
       believed = ahead;
       doubtedSince = null;
     }
-    return isSettled || moved < 0;
+    if (isSettled) return null;
+    return moved > 0 ? "clock_forward" : "clock_backward";
   }
 
   const note = (hold: string, endsAt: number, { now, monotonic }: Reading) =>
@@ -53,11 +54,11 @@ export function witness(): Witness {
 
   return {
     observe(ring, reading) {
-      trusts(ring, reading);
+      doubts(ring, reading);
       const holds = holdsOf(ring).map(({ name, endsAt }) => [name, note(name, endsAt, reading)] as const);
       noted = new Map(holds);
     },
-    trusts,
+    doubts,
     confirms(ring, step, reading) {
       const waitsFor = kidWaitedFor(ring, step);
       const hold = holdsOf(ring).find(({ kid }) => kid === waitsFor);

@@ -33,10 +33,14 @@ export function authenticated({ schema, kek, ring }: Omit<RingDocument, "mac">):
 export function encodeDocument(document: RingDocument): string {
   const result = documentSchema.safeParse(document);
   if (!result.success) {
-    throw new KeyturnError("ring_invalid", `The ring would break its form. ${listed(problemsOf(result.error))}`, {
-      fix: "Nothing was stored.",
-      problems: problemsOf(result.error),
-    });
+    throw new KeyturnError(
+      "ring_invalid",
+      `The ring would break its form. ${listed(problemsOf(result.error))}`,
+      {
+        fix: "Nothing was stored.",
+        problems: problemsOf(result.error),
+      },
+    );
   }
   return `${JSON.stringify(result.data, null, 2)}\n`;
 }

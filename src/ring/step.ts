@@ -110,6 +110,7 @@ export function rollback(ring: KeyRing, now: number): Change | null {
  * another key emits in the same commit (succession.ts says which).
  *
  * @param fresh a new key, needed only when nothing in the ring can succeed.
+ * @param isAttested as for `successorOf`: a successor that is not attested emits early
  * @returns null when the kid is revoked already.
  * @throws KeyturnError `kid_unknown`
  */
@@ -119,6 +120,7 @@ export function revoke(
   because: string,
   now: number,
   fresh: NewKey | null,
+  isAttested?: (key: RingKey) => boolean,
 ): Change | null {
   if (tombstoneOf(ring, kid) !== undefined) return null;
   const key = keyOf(ring, kid);
@@ -130,7 +132,7 @@ export function revoke(
   if (key !== emitterOf(ring)) {
     return { ring: buried(ring, key, because, now), event: { event: "revoke", oldKid: kid, newKid: null } };
   }
-  const { ring: succeeded, emitter, early } = succeed(ring, now, fresh);
+  const { ring: succeeded, emitter, early } = succeed(ring, now, fresh, isAttested);
   return {
     ring: { ...buried(succeeded, key, because, now), rotateRequestedAt: null },
     event: { event: "revoke", oldKid: kid, newKid: emitter, ...(early ? { earlyEmit: true } : {}) },
@@ -198,9 +200,9 @@ export function resealed(ring: KeyRing, sealedByKid: ReadonlyMap<string, string>
   };
 }
 
-function succeed(ring: KeyRing, now: number, fresh: NewKey | null) {
+function succeed(ring: KeyRing, now: number, fresh: NewKey | null, isAttested?: (key: RingKey) => boolean) {
   const failed = emitterOf(ring);
-  const successor = successorOf(ring, now);
+  const successor = successorOf(ring, now, isAttested);
   if (successor.how === "reinstated") {
     return { ring: rolledBack(ring, failed.kid, successor.kid, now), emitter: successor.kid, early: false };
   }

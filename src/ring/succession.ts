@@ -58,15 +58,20 @@ export type Successor =
   | { readonly how: "matured" | "reinstated" | "early"; readonly kid: string }
   | { readonly how: "fresh" };
 
-export function successorOf(ring: KeyRing, now: number): Successor {
+/** @param isAttested whether what `now` says of a key is known by more than this one clock */
+export function successorOf(
+  ring: KeyRing,
+  now: number,
+  isAttested: (key: RingKey) => boolean = () => true,
+): Successor {
   const accepted = [...keysIn(ring, "accepted")].sort(
     (a, b) => Number(b.alg === ring.policy.alg) - Number(a.alg === ring.policy.alg),
   );
-  const matured = accepted.find((key) => isMatured(key, ring.policy, now));
+  const matured = accepted.find((key) => isMatured(key, ring.policy, now) && isAttested(key));
   if (matured !== undefined) return { how: "matured", kid: matured.kid };
 
   const reinstated = rollbackTarget(ring, now);
-  if (reinstated !== null) return { how: "reinstated", kid: reinstated.kid };
+  if (reinstated !== null && isAttested(reinstated)) return { how: "reinstated", kid: reinstated.kid };
 
   const [early] = accepted.sort((a, b) => (a.publishedAt ?? now) - (b.publishedAt ?? now));
   return early === undefined ? { how: "fresh" } : { how: "early", kid: early.kid };
