@@ -50,13 +50,13 @@ export interface JwksSource {
   load(waitUntil?: WaitUntil): Promise<void>;
   /** The key for a header, of those that are there. */
   select(header: Header): VerifyKey | RefusalReason;
-  /** How many requests have begun so far. */
-  begun(): number;
   /**
    * The same, after asking the issuer for a kid that is not there, in bounded time and number.
    * @param begun as it was when the token came: what a later request brought is as new as can be
    */
   seek(header: Header, begun: number, waitUntil?: WaitUntil): Promise<VerifyKey | RefusalReason>;
+  /** How many requests have begun so far. */
+  begun(): number;
   /** The flight that may bring an unknown kid, begun if need be; null where it is not worth one. */
   ask(kid: string, waitUntil?: WaitUntil): Flight | null;
   /** What to say of a kid that was not found: that there is none is known only where the issuer answers. */
