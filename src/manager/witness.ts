@@ -1,7 +1,8 @@
 /**
  * A second witness of time. The wall clock alone must not end a hold: if it jumps forward, the
  * monotonic clock knows better. Each hold is noted when this process first sees it, with what was
- * left of it then; it has passed only when that much has gone by on the monotonic clock too. What
+ * left of it then; it has passed only when that much has gone by on the monotonic clock too. A hold
+ * that was not there at the last look began after it, whatever the wall clock makes of that. What
  * happened before the process started it cannot attest.
  *
  * A wall clock that has jumped, either way, is not believed for any step, because what a step writes
@@ -11,7 +12,7 @@
 import { emitHold } from "../ring/hold.ts";
 import { keysIn } from "../ring/phase.ts";
 import type { Step } from "../ring/plan.ts";
-import { type KeyRing, keyOf } from "../ring/ring.ts";
+import type { KeyRing } from "../ring/ring.ts";
 import { emitDueAt, nextEmitter } from "../ring/succession.ts";
 import type { Reading } from "./snapshot.ts";
 
@@ -26,6 +27,8 @@ export interface Witness {
 
 export function witness(): Witness {
   let noted = new Map<string, { readonly monotonic: number; readonly remaining: number }>();
+  /** The last look: when, on the monotonic clock, and whose holds were there. */
+  let looked: { readonly at: number; readonly keys: ReadonlySet<string> } | null = null;
   /** By how much the wall clock was ahead of the monotonic one when both were last believed. */
   let believed: number | null = null;
   /** Since when it is ahead by something else, on the monotonic clock. */
@@ -49,21 +52,25 @@ export function witness(): Witness {
     return moved > 0 ? "clock_forward" : "clock_backward";
   }
 
-  const note = (hold: string, endsAt: number, { now, monotonic }: Reading) =>
-    noted.get(hold) ?? { monotonic, remaining: endsAt - now };
+  function note(hold: HoldUnderWay, { now, monotonic }: Reading) {
+    const isNew = looked !== null && !looked.keys.has(hold.key);
+    const atLeast = isNew ? hold.endsAt - hold.beganAt - (monotonic - (looked?.at ?? 0)) : 0;
+    return noted.get(hold.name) ?? { monotonic, remaining: Math.max(hold.endsAt - now, atLeast) };
+  }
 
   return {
     observe(ring, reading) {
       doubts(ring, reading);
-      const holds = holdsOf(ring).map(({ name, endsAt }) => [name, note(name, endsAt, reading)] as const);
-      noted = new Map(holds);
+      const holds = holdsOf(ring);
+      noted = new Map(holds.map((hold) => [hold.name, note(hold, reading)]));
+      looked = { at: reading.monotonic, keys: new Set(holds.map(({ key }) => key)) };
     },
     doubts,
     confirms(ring, step, reading) {
       const waitsFor = kidWaitedFor(ring, step);
       const hold = holdsOf(ring).find(({ kid }) => kid === waitsFor);
       if (hold === undefined) return true;
-      const { monotonic, remaining } = note(hold.name, hold.endsAt, reading);
+      const { monotonic, remaining } = note(hold, reading);
       return reading.monotonic - monotonic >= remaining - ring.policy.skewSeconds - CLOCK_GRAIN_SECONDS;
     },
   };
@@ -79,10 +86,22 @@ function kidWaitedFor(ring: KeyRing, step: Step): string | undefined {
 /** Wall time is read in whole seconds. */
 const CLOCK_GRAIN_SECONDS = 1;
 
-function holdsOf(ring: KeyRing): { kid: string; name: string; endsAt: number }[] {
-  return [...keysIn(ring, "accepted"), ...keysIn(ring, "retiring")].flatMap(({ kid }) => {
-    const key = keyOf(ring, kid);
-    const endsAt = key === undefined ? null : (key.acceptUntil ?? emitDueAt(key, ring.policy));
-    return endsAt === null ? [] : [{ kid, name: `${kid} ${endsAt}`, endsAt }];
+interface HoldUnderWay {
+  readonly kid: string;
+  /** The key and what it waits for: the same however a policy moves the end. */
+  readonly key: string;
+  readonly name: string;
+  readonly beganAt: number;
+  readonly endsAt: number;
+}
+
+function holdsOf(ring: KeyRing): HoldUnderWay[] {
+  return [...keysIn(ring, "accepted"), ...keysIn(ring, "retiring")].flatMap((key) => {
+    const { kid, publishedAt, retiredAt, acceptUntil } = key;
+    const endsAt = acceptUntil ?? emitDueAt(key, ring.policy);
+    const beganAt = retiredAt ?? publishedAt;
+    if (endsAt === null || beganAt === null) return [];
+    const waiting = `${kid} ${beganAt}`;
+    return [{ kid, key: waiting, name: `${waiting} ${endsAt}`, beganAt, endsAt }];
   });
 }

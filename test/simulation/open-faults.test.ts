@@ -23,7 +23,7 @@ it("turns nothing over by a clock that was ahead before it saw the hold", async 
   expect(await ahead.keys.tick()).toMatchObject({ step: null, blocked: "clock_forward" });
 });
 
-it.fails("nor by one that has been ahead for longer than a hold", async () => {
+it("nor by one that has been ahead for longer than a hold", async () => {
   const there = place();
   const sound = await openNode(there, { policy: SHORT });
   const ahead = await openNode(there, { clock: manualClock(START) });
@@ -31,6 +31,8 @@ it.fails("nor by one that has been ahead for longer than a hold", async () => {
   await ahead.keys.refresh();
   sound.clock.advance(20);
   ahead.clock.advance(20);
+  // As every node does each `refreshSeconds`: it knows that the hold was not there yet.
+  await ahead.keys.refresh();
   expect((await sound.keys.tick()).step?.step).toBe("emit");
   expect((await sound.keys.tick()).step?.step).toBe("accept");
   const { emitter } = sound.keys.status();
