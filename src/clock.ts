@@ -14,3 +14,18 @@ export const systemClock: Clock = {
   now: () => Math.floor(Date.now() / 1000),
   monotonic: () => performance.now() / 1000,
 };
+
+/** Both clocks at one instant. */
+export interface Reading {
+  readonly now: number;
+  readonly monotonic: number;
+}
+
+export function readingOf(clock: Clock): Reading {
+  return { now: clock.now(), monotonic: clock.monotonic() };
+}
+
+/** Seconds from `since` to `reading` by whichever clock says more: neither a step back nor a pause hides age. */
+export function secondsSince(since: Reading, { now, monotonic }: Reading): number {
+  return Math.max(now - since.now, monotonic - since.monotonic);
+}

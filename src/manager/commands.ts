@@ -1,4 +1,5 @@
 /** What an operator can do to the ring. Every command, repeated, is the same as once. */
+import { readingOf } from "../clock.ts";
 import { KeyturnError } from "../errors.ts";
 import { openJwk, sealJwk } from "../keys/seal.ts";
 import type { AuditCause } from "../ring/audit.ts";
@@ -11,7 +12,7 @@ import * as rules from "../ring/step.ts";
 import { emitDueAt, nextEmitter, successorOf } from "../ring/succession.ts";
 import type { Decide } from "./commit.ts";
 import { freshKey } from "./fresh-key.ts";
-import { readingOf, type Snapshot } from "./snapshot.ts";
+import type { Snapshot } from "./snapshot.ts";
 import { isBehind, type Node } from "./tick.ts";
 
 /** Who commands, and why. Both go into the audit record. */

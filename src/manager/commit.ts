@@ -2,7 +2,7 @@
  * The only retry loop. Loads the ring, lets the caller decide on it, and replaces it if nobody
  * came first; when somebody did, everything is decided anew on what they left.
  */
-import type { Clock } from "../clock.ts";
+import { type Clock, readingOf } from "../clock.ts";
 import { isKeyturnError, KeyturnError } from "../errors.ts";
 import type { Kek } from "../keys/kek.ts";
 import { sealRing } from "../keys/sealed-ring.ts";
@@ -12,7 +12,7 @@ import type { KeyRing } from "../ring/ring.ts";
 import type { Change } from "../ring/step.ts";
 import { type RingStore, ringMissing } from "../store/store.ts";
 import type { OnEvent } from "../telemetry/events.ts";
-import { readingOf, type Snapshot, type SnapshotHolder } from "./snapshot.ts";
+import type { Snapshot, SnapshotHolder } from "./snapshot.ts";
 
 /** Each lost attempt means that another node succeeded, so the fleet makes progress without any waiting. */
 const ATTEMPTS_MAX = 20;

@@ -2,7 +2,7 @@
  * The shell around the rules: keeps a snapshot of the ring, signs with its emitter, and hands every
  * change, the schedule's and the operators', to the one commit loop.
  */
-import { type Clock, systemClock } from "../clock.ts";
+import { type Clock, type Reading, readingOf, systemClock } from "../clock.ts";
 import { KeyturnError } from "../errors.ts";
 import { generateKek, type Kek, parseKek } from "../keys/kek.ts";
 import { EARLIEST_INSTANT, LATEST_INSTANT } from "../ring/document.ts";
@@ -15,14 +15,7 @@ import type { OnEvent } from "../telemetry/events.ts";
 import { type Commands, commands } from "./commands.ts";
 import { committer } from "./commit.ts";
 import { createRing } from "./create.ts";
-import {
-  type Anchor,
-  ageSeconds,
-  type Reading,
-  readingOf,
-  type Snapshot,
-  snapshotHolder,
-} from "./snapshot.ts";
+import { type Anchor, ageSeconds, type Snapshot, snapshotHolder } from "./snapshot.ts";
 import { type Status, statusOf } from "./status.ts";
 import { type Probe, type Ticker, type TickResult, ticker } from "./tick.ts";
 import { type Claims, lifetimeOf, payloadOf, type SignedToken, type SignOptions } from "./token.ts";

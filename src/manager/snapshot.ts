@@ -2,7 +2,7 @@
  * The last good ring that this node has seen, with its emitter ready to sign. It only ever moves
  * forward: a ring older than one seen, or of another history, is refused however it got there.
  */
-import type { Clock } from "../clock.ts";
+import { type Clock, type Reading, readingOf, secondsSince } from "../clock.ts";
 import { isKeyturnError, KeyturnError } from "../errors.ts";
 import { selfTest } from "../keys/generate.ts";
 import type { Kek } from "../keys/kek.ts";
@@ -24,12 +24,6 @@ export interface Snapshot extends ReadyRing {
   readonly revision: string;
   /** Readings of both clocks from before the load began, so that its age is never understated. */
   readonly readAt: Reading;
-}
-
-/** Both clocks at one instant. */
-export interface Reading {
-  readonly now: number;
-  readonly monotonic: number;
 }
 
 /** What a log kept outside the store last saw; a ring behind it is a restored backup. */
@@ -142,13 +136,9 @@ export function snapshotHolder(options: SnapshotOptions): SnapshotHolder {
   };
 }
 
-export function readingOf(clock: Clock): Reading {
-  return { now: clock.now(), monotonic: clock.monotonic() };
-}
-
-/** Seconds since the snapshot was read, by whichever clock says more: neither a jump nor a pause hides age. */
-export function ageSeconds({ readAt }: Snapshot, { now, monotonic }: Reading): number {
-  return Math.max(now - readAt.now, monotonic - readAt.monotonic);
+/** Seconds since the snapshot was read. */
+export function ageSeconds({ readAt }: Snapshot, reading: Reading): number {
+  return secondsSince(readAt, reading);
 }
 
 function headOf(ring: KeyRing): Anchor {

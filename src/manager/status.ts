@@ -1,5 +1,5 @@
 /** The ring as an operator sees it. Plain data, nothing private, fit for JSON. */
-import type { Clock } from "../clock.ts";
+import { type Clock, readingOf } from "../clock.ts";
 import type { Algorithm } from "../ring/algorithm.ts";
 import { emitterOf, type Phase, phaseOf } from "../ring/phase.ts";
 import { nextDueAt, overdueSince, type PlannedStep, timeline } from "../ring/plan.ts";
@@ -7,7 +7,7 @@ import type { RotationPolicy } from "../ring/policy.ts";
 import type { RingKey, Tombstone } from "../ring/ring.ts";
 import { emitDueAt } from "../ring/succession.ts";
 import type { BlockedBecause } from "../telemetry/events.ts";
-import { ageSeconds, readingOf, type Snapshot } from "./snapshot.ts";
+import { ageSeconds, type Snapshot } from "./snapshot.ts";
 
 export interface KeyStatus extends Omit<RingKey, "publicJwk" | "sealedJwk"> {
   readonly phase: Exclude<Phase, "revoked">;

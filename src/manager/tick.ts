@@ -1,5 +1,5 @@
 /** One due step per tick, unless something says that it had better wait. */
-import type { Clock } from "../clock.ts";
+import { type Clock, readingOf } from "../clock.ts";
 import type { Kek } from "../keys/kek.ts";
 import type { AuditCause } from "../ring/audit.ts";
 import { nextDueAt, nextStep, type Step } from "../ring/plan.ts";
@@ -9,7 +9,7 @@ import * as rules from "../ring/step.ts";
 import type { BlockedBecause, OnEvent } from "../telemetry/events.ts";
 import type { Commit } from "./commit.ts";
 import { type FreshKey, freshKey } from "./fresh-key.ts";
-import { readingOf, type Snapshot } from "./snapshot.ts";
+import type { Snapshot } from "./snapshot.ts";
 import type { Witness } from "./witness.ts";
 
 /** The kids that the public JWKS URL shows to an ordinary client. */

@@ -9,12 +9,12 @@
  * is dated by it: not until it is back, or has stood its ground for an emit hold. A machine that
  * slept looks the same, and goes on after that.
  */
+import type { Reading } from "../clock.ts";
 import { emitHold } from "../ring/hold.ts";
 import { keysIn } from "../ring/phase.ts";
 import type { Step } from "../ring/plan.ts";
 import type { KeyRing } from "../ring/ring.ts";
 import { emitDueAt, nextEmitter } from "../ring/succession.ts";
-import type { Reading } from "./snapshot.ts";
 
 export interface Witness {
   /** Notes the clocks, and the holds of a ring that was just read. */
@@ -43,13 +43,11 @@ export function witness(): Witness {
     else doubtedSince ??= monotonic;
     const isSettled =
       doubtedSince === null || monotonic - doubtedSince >= emitHold(policy).seconds - tolerance;
+    if (!isSettled) return moved > 0 ? "clock_forward" : "clock_backward";
     // Clocks drift apart slowly, and that is no jump.
-    if (isSettled) {
-      believed = ahead;
-      doubtedSince = null;
-    }
-    if (isSettled) return null;
-    return moved > 0 ? "clock_forward" : "clock_backward";
+    believed = ahead;
+    doubtedSince = null;
+    return null;
   }
 
   function note(hold: HoldUnderWay, { now, monotonic }: Reading) {

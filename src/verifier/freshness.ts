@@ -1,11 +1,5 @@
 /** How long a set of keys is good for, as a rule over its age. Pure: instants and chance come in as arguments. */
-import type { Clock } from "../clock.ts";
-
-/** Both clocks at one instant. */
-export interface Reading {
-  readonly now: number;
-  readonly monotonic: number;
-}
+import type { Reading } from "../clock.ts";
 
 /** When the set was last vouched for by its issuer, and for how long that lasts. All counted from `since`. */
 export interface Validity {
@@ -37,15 +31,6 @@ const BACK_OFF_MAX_SECONDS = 30;
 export const FAILURE_COUNTS_SECONDS: number = BACK_OFF_MAX_SECONDS;
 /** What a server may ask for: more would keep its own recovery from being noticed. */
 const RETRY_AFTER_MAX_SECONDS = 300;
-
-export function readingOf(clock: Clock): Reading {
-  return { now: clock.now(), monotonic: clock.monotonic() };
-}
-
-/** Seconds since then by whichever clock says more: neither a step back nor a pause hides age. */
-export function ageSeconds({ now, monotonic }: Reading, since: Reading): number {
-  return Math.max(now - since.now, monotonic - since.monotonic);
-}
 
 /**
  * @param askedAt before the request, so that age is never understated (RFC 9111 section 4.2.3)

@@ -3,10 +3,11 @@
  * replaces what: only an answer of the issuer's does, the latest one wins, and within one ring no
  * older generation returns while a newer one can still be used.
  */
+import { type Reading, secondsSince } from "../clock.ts";
 import type { VerifyAlgorithm } from "./algorithms.ts";
 import type { Counters } from "./counters.ts";
 import type { SourceEvent } from "./events.ts";
-import { ageSeconds, type Reading, type Stage, stageOf, type Validity } from "./freshness.ts";
+import { type Stage, stageOf, type Validity } from "./freshness.ts";
 import { isOlder, type JwksDocument } from "./jwks-document.ts";
 import { buildKeySet, type KeySet } from "./key-set.ts";
 
@@ -53,7 +54,7 @@ export function heldKeys(options: HeldKeysOptions): HeldKeys {
 
   function stage(reading: Reading): Stage {
     if (validity === null) return "expired";
-    return stageOf(validity, ageSeconds(reading, validity.since), maxStaleSeconds);
+    return stageOf(validity, secondsSince(validity.since, reading), maxStaleSeconds);
   }
 
   async function replace(

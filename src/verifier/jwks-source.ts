@@ -3,17 +3,10 @@
  * what is due. Asking ahead happens in the background, so that a known kid never waits while the
  * set is fresh; when asking fails, the set is used on, for so long and no longer.
  */
+import { type Reading, readingOf, secondsSince } from "../clock.ts";
 import { type FetchFailure, failed, type JwksAnswer, type JwksOrigin } from "./fetch-jwks.ts";
 import { type Flight, singleFlight } from "./flight.ts";
-import {
-  ageSeconds,
-  backOffSeconds,
-  FAILURE_COUNTS_SECONDS,
-  type Reading,
-  readingOf,
-  type Stage,
-  validityOf,
-} from "./freshness.ts";
+import { backOffSeconds, FAILURE_COUNTS_SECONDS, type Stage, validityOf } from "./freshness.ts";
 import { type HeldKeysOptions, heldKeys, type Origin } from "./held-keys.ts";
 import { selectKey, type VerifyKey } from "./key-set.ts";
 import type { Header } from "./parse.ts";
@@ -245,7 +238,7 @@ export function jwksSource(options: SourceOptions): JwksSource {
   function tell(stage: Stage, reading: Reading): void {
     if (stage !== told && held.validity !== null && (stage === "stale" || stage === "expired")) {
       const type = stage === "stale" ? "stale_keys_used" : "keys_expired";
-      onEvent({ type, ageSeconds: ageSeconds(reading, held.validity.since) });
+      onEvent({ type, ageSeconds: secondsSince(held.validity.since, reading) });
     }
     told = stage;
   }
@@ -253,7 +246,7 @@ export function jwksSource(options: SourceOptions): JwksSource {
   function health(): SourceHealth {
     const reading = readingOf(clock);
     const { set, validity } = held;
-    const age = validity === null ? null : ageSeconds(reading, validity.since);
+    const age = validity === null ? null : secondsSince(validity.since, reading);
     const usable =
       validity === null || age === null ? 0 : validity.freshSeconds + options.maxStaleSeconds - age;
     return {

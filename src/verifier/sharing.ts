@@ -1,8 +1,8 @@
 /** An issuer's answers as they go to other processes or isolates, and come from them. */
-import type { Clock } from "../clock.ts";
+import { type Clock, readingOf } from "../clock.ts";
 import { withinSeconds } from "./deadline.ts";
 import type { SourceEvent } from "./events.ts";
-import { type FreshnessLimits, readingOf, type Validity, validityOf } from "./freshness.ts";
+import { type FreshnessLimits, type Validity, validityOf } from "./freshness.ts";
 import type { Origin } from "./held-keys.ts";
 import { type JwksDocument, parseJwks } from "./jwks-document.ts";
 import { decodeSnapshot, encodeSnapshot, type SnapshotStore } from "./snapshots.ts";

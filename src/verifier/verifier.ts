@@ -1,11 +1,11 @@
 /** The verifier: a token's way from a string to claims that can be believed. */
+import { readingOf } from "../clock.ts";
 import { KeyturnError } from "../errors.ts";
 import { claimsRefusal, validBetween } from "./claims.ts";
 import { completeOptions, type IssuerConfig, type VerifierConfig } from "./config.ts";
 import { counters, type VerifierStats } from "./counters.ts";
 import type { SourceEvent } from "./events.ts";
 import { fixedOrigin, httpOrigin } from "./fetch-jwks.ts";
-import { readingOf } from "./freshness.ts";
 import { type JwksSource, jwksSource, type SourceHealth, type WaitUntil } from "./jwks-source.ts";
 import type { VerifyKey } from "./key-set.ts";
 import type { Trace, VerifierOptions } from "./options.ts";

@@ -85,8 +85,8 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
     patches: [
       {
         module: "manager/snapshot.ts",
-        find: "return Math.max(now - readAt.now, monotonic - readAt.monotonic);",
-        replace: "return now - readAt.now + 0 * monotonic;",
+        find: "return secondsSince(readAt, reading);",
+        replace: "return reading.now - readAt.now;",
       },
     ],
   },

@@ -1,8 +1,8 @@
 /** The rules over age, by themselves. */
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { secondsSince } from "../../src/clock.ts";
 import {
-  ageSeconds,
   backOffSeconds,
   type FreshnessLimits,
   stageOf,
@@ -37,7 +37,7 @@ describe("age", () => {
     [10, 0, 10],
     [0, 0, 0],
   ])("with %d on the wall and %d since boot is %d", (wall, sinceBoot, age) => {
-    expect(ageSeconds({ now: AT.now + wall, monotonic: AT.monotonic + sinceBoot }, AT)).toBe(age);
+    expect(secondsSince(AT, { now: AT.now + wall, monotonic: AT.monotonic + sinceBoot })).toBe(age);
   });
 });
 
