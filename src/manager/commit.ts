@@ -2,7 +2,7 @@
  * The only retry loop. Loads the ring, lets the caller decide on it, and replaces it if nobody
  * came first; when somebody did, everything is decided anew on what they left.
  */
-import { type Clock, readingOf } from "../clock.ts";
+import { type Clock, type Reading, readingOf } from "../clock.ts";
 import { isKeyturnError, KeyturnError } from "../errors.ts";
 import type { Kek } from "../keys/kek.ts";
 import { sealRing } from "../keys/sealed-ring.ts";
@@ -62,11 +62,13 @@ export function committer(options: {
       if (lost.length > 0) onEvent({ type: "commit_reconciled", committed: arrived !== undefined });
       if (base !== null && arrived !== undefined) return { snapshot: base, event: arrived.event };
 
-      const now = Math.max(clock.now(), base?.ring.committedAt ?? 0);
+      const decidedAt = readingOf(clock);
+      const now = Math.max(decidedAt.now, base?.ring.committedAt ?? 0);
       const change = await decide(base, now);
       if (change === null) return { snapshot: held(base), event: null };
       const next = await recorded(base?.ring ?? null, change, now, cause);
-      const outcome = await attempt(base, next, kek ?? base?.kek ?? options.kek).catch(orUnknown);
+      const sealedWith = kek ?? base?.kek ?? options.kek;
+      const outcome = await attempt(base, next, sealedWith, decidedAt).catch(orUnknown);
       if (outcome === "unknown") lost.push({ ring: next, event: change.event });
       else if (outcome !== "conflict") return { snapshot: outcome, event: change.event };
     }
@@ -81,15 +83,15 @@ export function committer(options: {
     base: Snapshot | null,
     next: KeyRing,
     kek: Kek,
+    decidedAt: Reading,
   ): Promise<Snapshot | "conflict" | "unknown"> {
     if (base === null) assertRing(next);
     else assertSuccession(base.ring, next);
-    const readAt = readingOf(clock);
     const ready = await snapshots.ready({ ring: next, kek });
     const document = await sealRing(next, kek);
     try {
       const revision = await store.replace(document, base?.revision ?? null);
-      return snapshots.adopt(ready, revision, readAt, base);
+      return snapshots.adopt(ready, revision, decidedAt, base);
     } catch (error) {
       if (isKeyturnError(error, "commit_unknown")) return "unknown";
       if (!isKeyturnError(error, "conflict")) throw error;

@@ -9,6 +9,7 @@ import type { Kek } from "../keys/kek.ts";
 import { openJwk } from "../keys/seal.ts";
 import { type OpenedRing, openRing } from "../keys/sealed-ring.ts";
 import { createSigner, type Signer } from "../keys/signer.ts";
+import { datedByArrival } from "../ring/arrival.ts";
 import type { AuditRecord } from "../ring/audit.ts";
 import { emitterOf } from "../ring/phase.ts";
 import type { KeyRing } from "../ring/ring.ts";
@@ -47,8 +48,8 @@ export interface SnapshotHolder {
   reload(): Promise<Snapshot | null>;
   /** Puts the emitter to the test. A ring that fails is neither taken up nor committed. */
   ready(opened: OpenedRing): Promise<ReadyRing>;
-  /** Takes up a ring that this node has just committed in place of `base`. */
-  adopt(ready: ReadyRing, revision: string, readAt: Reading, base: Snapshot | null): Snapshot;
+  /** Takes up a ring that this node decided on at `decidedAt` and has now committed in place of `base`. */
+  adopt(ready: ReadyRing, revision: string, decidedAt: Reading, base: Snapshot | null): Snapshot;
 }
 
 export function snapshotHolder(options: SnapshotOptions): SnapshotHolder {
@@ -74,13 +75,21 @@ export function snapshotHolder(options: SnapshotOptions): SnapshotHolder {
     }
   }
 
-  async function take(
-    { document, revision }: Stored,
-    readAt: Reading,
-    base: Snapshot | null,
-  ): Promise<Snapshot> {
+  async function take(stored: Stored, readAt: Reading, base: Snapshot | null): Promise<Snapshot> {
+    const { document, revision, storedAt = 0 } = stored;
     if (current?.revision === revision) return renewed(current, readAt);
-    return advance(await ready(await openRing(document, keks)), revision, readAt, base, false);
+    const opened = await openRing(document, keks);
+    const ring = asFirstSeen(opened.ring, storedAt);
+    return advance(await ready({ ...opened, ring }), revision, readAt, base, false);
+  }
+
+  /** The ring by when it arrived. One that was seen before arrived then, whoever puts a copy of it back. */
+  function asFirstSeen(ring: KeyRing, storedAt: number): KeyRing {
+    if (current !== null && headOf(current.ring).hash === headOf(ring).hash) return current.ring;
+    const now = clock.now();
+    // A store whose clock is off by more than the skew is no witness.
+    const isPlausible = storedAt <= now + ring.policy.skewSeconds;
+    return isPlausible ? datedByArrival(ring, Math.min(now, Math.floor(storedAt))) : ring;
   }
 
   /** @param base what was current when this load or commit began: what it must not fall behind. */
@@ -132,7 +141,12 @@ export function snapshotHolder(options: SnapshotOptions): SnapshotHolder {
     current: () => current,
     reload,
     ready,
-    adopt: (committed, revision, readAt, base) => advance(committed, revision, readAt, base, true),
+    adopt(committed, revision, decidedAt, base) {
+      // By the clock that nobody adjusts: what it took is at least as long as the way to the store.
+      const took = Math.floor(clock.monotonic() - decidedAt.monotonic);
+      const ring = datedByArrival(committed.ring, committed.ring.committedAt + took);
+      return advance({ ...committed, ring }, revision, decidedAt, base, true);
+    },
   };
 }
 

@@ -1,9 +1,9 @@
 /**
  * A second witness of time. The wall clock alone must not end a hold: if it jumps forward, the
- * monotonic clock knows better. Each hold is noted when this process first sees it, with what was
- * left of it then; it has passed only when that much has gone by on the monotonic clock too. A hold
- * that was not there at the last look began after it, whatever the wall clock makes of that. What
- * happened before the process started it cannot attest.
+ * monotonic clock knows better. Each hold is noted when this process first sees it, with what had
+ * passed of it by then; the rest has to go by on the monotonic clock too. A hold that was not there
+ * at the last look began after it, and of what its date says no more is believed than clocks may
+ * differ by. What happened before the process started it cannot attest.
  *
  * A wall clock that has jumped, either way, is not believed for any step, because what a step writes
  * is dated by it: not until it is back, or has stood its ground for an emit hold. A machine that
@@ -13,6 +13,7 @@ import type { Reading } from "../clock.ts";
 import { emitHold } from "../ring/hold.ts";
 import { keysIn } from "../ring/phase.ts";
 import type { Step } from "../ring/plan.ts";
+import type { RotationPolicy } from "../ring/policy.ts";
 import type { KeyRing } from "../ring/ring.ts";
 import { emitDueAt, nextEmitter } from "../ring/succession.ts";
 
@@ -21,14 +22,14 @@ export interface Witness {
   observe(ring: KeyRing, reading: Reading): void;
   /** Which way the wall clock has jumped, as far as the monotonic clock can tell; null when it may be believed. */
   doubts(ring: KeyRing, reading: Reading): "clock_forward" | "clock_backward" | null;
-  /** Whether the hold that `step` waits for has passed on the monotonic clock, give or take the skew. */
+  /** Whether the hold that `step` waits for has passed on the monotonic clock too. */
   confirms(ring: KeyRing, step: Step, reading: Reading): boolean;
 }
 
 export function witness(): Witness {
-  let noted = new Map<string, { readonly monotonic: number; readonly remaining: number }>();
-  /** The last look: when, on the monotonic clock, and whose holds were there. */
-  let looked: { readonly at: number; readonly keys: ReadonlySet<string> } | null = null;
+  let noted = new Map<string, Noted>();
+  /** When the last look was, on the monotonic clock. */
+  let lookedAt: number | null = null;
   /** By how much the wall clock was ahead of the monotonic one when both were last believed. */
   let believed: number | null = null;
   /** Since when it is ahead by something else, on the monotonic clock. */
@@ -42,7 +43,7 @@ export function witness(): Witness {
     if (Math.abs(moved) <= tolerance) doubtedSince = null;
     else doubtedSince ??= monotonic;
     const isSettled =
-      doubtedSince === null || monotonic - doubtedSince >= emitHold(policy).seconds - tolerance;
+      doubtedSince === null || monotonic - doubtedSince >= emitHold(policy).seconds - CLOCK_GRAIN_SECONDS;
     if (!isSettled) return moved > 0 ? "clock_forward" : "clock_backward";
     // Clocks drift apart slowly, and that is no jump.
     believed = ahead;
@@ -50,26 +51,30 @@ export function witness(): Witness {
     return null;
   }
 
-  function note(hold: HoldUnderWay, { now, monotonic }: Reading) {
-    const isNew = looked !== null && !looked.keys.has(hold.key);
-    const atLeast = isNew ? hold.endsAt - hold.beganAt - (monotonic - (looked?.at ?? 0)) : 0;
-    return noted.get(hold.name) ?? { monotonic, remaining: Math.max(hold.endsAt - now, atLeast) };
+  function note(hold: HoldUnderWay, { skewSeconds }: RotationPolicy, { now, monotonic }: Reading): Noted {
+    const dated = now - hold.beganAt;
+    const passed =
+      lookedAt === null ? dated : Math.min(dated, monotonic - lookedAt, skewSeconds - CLOCK_GRAIN_SECONDS);
+    return noted.get(hold.name) ?? { at: monotonic, passed, beganAt: hold.beganAt };
   }
 
   return {
     observe(ring, reading) {
       doubts(ring, reading);
-      const holds = holdsOf(ring);
-      noted = new Map(holds.map((hold) => [hold.name, note(hold, reading)]));
-      looked = { at: reading.monotonic, keys: new Set(holds.map(({ key }) => key)) };
+      const holds = [...holdsOf(ring), earlierCopiesOf(ring)];
+      noted = new Map(holds.map((hold) => [hold.name, note(hold, ring.policy, reading)]));
+      lookedAt = reading.monotonic;
     },
     doubts,
     confirms(ring, step, reading) {
       const waitsFor = kidWaitedFor(ring, step);
       const hold = holdsOf(ring).find(({ kid }) => kid === waitsFor);
       if (hold === undefined) return true;
-      const { monotonic, remaining } = note(hold, reading);
-      return reading.monotonic - monotonic >= remaining - ring.policy.skewSeconds - CLOCK_GRAIN_SECONDS;
+      const seen = note(hold, ring.policy, reading);
+      if (!hasPassed(hold, seen, reading)) return false;
+      const copies = earlierCopiesOf(ring);
+      const copiesSeen = note(copies, ring.policy, reading);
+      return !hold.isAccepted || seen.at < copiesSeen.at || hasPassed(copies, copiesSeen, reading);
     },
   };
 }
@@ -81,25 +86,49 @@ function kidWaitedFor(ring: KeyRing, step: Step): string | undefined {
   return step.kid;
 }
 
-/** Wall time is read in whole seconds. */
+/** Wall time is read in whole seconds, so by the monotonic clock a step may be due a moment later. */
 const CLOCK_GRAIN_SECONDS = 1;
 
+/** A hold as it was first seen. */
+interface Noted {
+  /** On the monotonic clock. */
+  readonly at: number;
+  /** Seconds of it that had passed by then. */
+  readonly passed: number;
+  readonly beganAt: number;
+}
+
 interface HoldUnderWay {
-  readonly kid: string;
-  /** The key and what it waits for: the same however a policy moves the end. */
-  readonly key: string;
+  /** What waits: the same however a policy moves the end. */
   readonly name: string;
   readonly beganAt: number;
   readonly endsAt: number;
 }
 
-function holdsOf(ring: KeyRing): HoldUnderWay[] {
+function hasPassed(
+  { endsAt }: HoldUnderWay,
+  { at, passed, beganAt }: Noted,
+  { monotonic }: Reading,
+): boolean {
+  return passed + monotonic - at >= endsAt - beganAt - CLOCK_GRAIN_SECONDS;
+}
+
+interface KeyHold extends HoldUnderWay {
+  readonly kid: string;
+  readonly isAccepted: boolean;
+}
+
+function holdsOf(ring: KeyRing): KeyHold[] {
   return [...keysIn(ring, "accepted"), ...keysIn(ring, "retiring")].flatMap((key) => {
     const { kid, publishedAt, retiredAt, acceptUntil } = key;
     const endsAt = acceptUntil ?? emitDueAt(key, ring.policy);
     const beganAt = retiredAt ?? publishedAt;
     if (endsAt === null || beganAt === null) return [];
-    const waiting = `${kid} ${beganAt}`;
-    return [{ kid, key: waiting, name: `${waiting} ${endsAt}`, beganAt, endsAt }];
+    return [{ kid, name: `${kid} ${beganAt}`, beganAt, endsAt, isAccepted: retiredAt === null }];
   });
+}
+
+/** How long copies of the JWKS live that were made under an earlier policy: a key published since waits for them too. */
+function earlierCopiesOf({ committedAt, jwksHeldUntil }: KeyRing): HoldUnderWay {
+  return { name: `copies ${jwksHeldUntil}`, beganAt: committedAt, endsAt: jwksHeldUntil };
 }

@@ -58,7 +58,7 @@ export interface RingKey {
   readonly retiredAt: number | null;
   /** Promise made on retiring: published until this instant. */
   readonly acceptUntil: number | null;
-  /** When a rollback took the key out of service; such a key never emits again. */
+  /** When a rollback took the key out of service, or was ruled out by a late arrival; such a key never emits again. */
   readonly rolledBackAt: number | null;
   /** When a rollback made the key emit again; null for one that the schedule made emit. */
   readonly reinstatedAt: number | null;

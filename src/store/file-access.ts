@@ -17,7 +17,12 @@ export interface FileIo {
 }
 
 export interface OpenFile {
-  stat(): Promise<{ readonly mode: number; readonly size: number; isFile(): boolean }>;
+  stat(): Promise<{
+    readonly mode: number;
+    readonly size: number;
+    readonly ctimeMs: number;
+    isFile(): boolean;
+  }>;
   readFile(): Promise<Uint8Array>;
   writeFile(content: string): Promise<void>;
   sync(): Promise<void>;

@@ -44,7 +44,9 @@ export function fileStore(folder: string, io: FileIo = nodeFileIo): RingStore {
     description: `file ${folder}`,
     async load() {
       const newest = await readNewest(home, io);
-      return newest === null ? null : { document: newest.document, revision: newest.revision };
+      if (newest === null) return null;
+      const { document, revision, linkedAt } = newest;
+      return { document, revision, storedAt: linkedAt };
     },
     async replace(document, expected) {
       assertStorable(document);
@@ -62,6 +64,8 @@ interface Generation {
   readonly number: number;
   readonly document: string;
   readonly revision: string;
+  /** When its file got its name, or later: a link changes the inode (stat(2), st_ctime), as a chown does. */
+  readonly linkedAt: number;
 }
 
 /** Creates the successor of number `base`, 0 being the empty folder. */
@@ -83,8 +87,8 @@ async function readNewest(folder: string, io: FileIo): Promise<Generation | null
   for (let attempt = 1; attempt <= READ_ATTEMPTS; attempt++) {
     const number = newestOf(await list(folder, io));
     if (number === 0) return null;
-    const document = await readDocument(folder, number, io);
-    if (document !== null) return { number, document, revision: revisionOf(number, document) };
+    const found = await readGeneration(folder, number, io);
+    if (found !== null) return found;
   }
   throw new KeyturnError(
     "store_unavailable",
@@ -104,11 +108,13 @@ async function list(folder: string, io: FileIo): Promise<string[]> {
   }
 }
 
-/** The document of that number; null when it has been pruned. */
-async function readDocument(folder: string, number: number, io: FileIo): Promise<string | null> {
+/** The generation of that number; null when it has been pruned. */
+async function readGeneration(folder: string, number: number, io: FileIo): Promise<Generation | null> {
   const path = join(folder, nameOf(number));
   try {
-    return decoded(await read(path, io), path);
+    const { bytes, linkedAt } = await read(path, io);
+    const document = decoded(bytes, path);
+    return { number, document, revision: revisionOf(number, document), linkedAt };
   } catch (error) {
     if (error instanceof KeyturnError) throw error;
     if (codeOf(error) === "ENOENT") return null;
@@ -116,7 +122,7 @@ async function readDocument(folder: string, number: number, io: FileIo): Promise
   }
 }
 
-async function read(path: string, io: FileIo): Promise<Uint8Array> {
+async function read(path: string, io: FileIo): Promise<{ bytes: Uint8Array; linkedAt: number }> {
   const file = await io.open(path, "r");
   try {
     const stat = await file.stat();
@@ -125,7 +131,7 @@ async function read(path: string, io: FileIo): Promise<Uint8Array> {
     if (stat.size === 0) throw corrupt(path, "is empty");
     if (stat.size > DOCUMENT_BYTES_MAX)
       throw corrupt(path, `has ${stat.size} bytes (limit ${DOCUMENT_BYTES_MAX})`);
-    return await file.readFile();
+    return { bytes: await file.readFile(), linkedAt: stat.ctimeMs / 1000 };
   } finally {
     await file.close();
   }

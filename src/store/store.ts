@@ -36,6 +36,11 @@ export interface Stored {
   readonly document: string;
   /** Opaque. Names this commit: given by load, demanded by replace. */
   readonly revision: string;
+  /**
+   * When the store took the document, by the store's own clock, in epoch seconds. A second witness of
+   * when a step truly happened; a store that cannot tell leaves it out.
+   */
+  readonly storedAt?: number;
 }
 
 /** No store takes or returns more. 40 times the size of an ordinary ring, and the limit of AWS Secrets Manager. */

@@ -2,8 +2,8 @@ import { beforeEach, describe, expect, it } from "vitest";
 import type { Place } from "./faulty-store.ts";
 import { kidIn, openAlone, openNode, pass, settle, type TestNode } from "./fleet.ts";
 
-/** The witness tolerates the skew and the grain of the wall clock. */
-const TOLERANCE = 31;
+/** The witness tolerates the grain of the wall clock. */
+const TOLERANCE = 1;
 const HOLD = 1200;
 const DAY = 86_400;
 

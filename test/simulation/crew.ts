@@ -3,8 +3,8 @@ import { availableParallelism } from "node:os";
 import { Worker } from "node:worker_threads";
 import { added, type Job, NOTHING, type Summary } from "./job.ts";
 
-/** A world is over before it has a past of any length, and a thread before it has one. */
-const WORLDS_PER_THREAD = 400;
+/** A thread is slow until it has compiled what it does often, so it gets many; but not so many that the last one is waited for. */
+const WORLDS_PER_THREAD = 1000;
 
 /** Does a job in threads of its own, as many at once as there are cores. */
 export async function simulate(job: Job): Promise<Summary> {

@@ -6,7 +6,7 @@ import type { Chance } from "./chance.ts";
 export function drawnPolicy(chance: Chance): RotationPolicy {
   const refreshSeconds = chance.whole(2, 10);
   const fetchSeconds = chance.whole(1, 3);
-  const skewSeconds = chance.whole(2, 6);
+  const skewSeconds = chance.whole(3, 8);
   const margin = refreshSeconds + 2 * fetchSeconds + skewSeconds;
   return withTurnover(
     {

@@ -46,7 +46,7 @@ class ArrangedFleet {
 
   constructor(policy: RotationPolicy) {
     this.policy = policy;
-    this.store = new SimulatedStore(this.agenda, prompt());
+    this.store = new SimulatedStore(this.agenda, prompt(), new MachineClock(this.agenda, [0, 0], 1));
   }
 
   async node(name: string, ahead: number): Promise<Required<Pick<IssuingNode, "clock">> & Manned> {

@@ -4,6 +4,7 @@ export const FAULTS = [
   "store: answer lost, written",
   "store: answer lost, not written",
   "store: answer late",
+  "store: write arrives late",
   "store: conflict out of nothing",
   "store: unavailable",
   "store: slow read",

@@ -14,7 +14,6 @@ export interface Job {
   /** For how many turnovers each world is planned. */
   readonly turnovers: number;
   readonly patches?: readonly ModulePatch[];
-  readonly isStrict?: boolean;
   /** Ends with the first world that breaks a promise. */
   readonly untilBroken?: boolean;
   readonly isTold?: boolean;
@@ -36,7 +35,6 @@ export interface Summary {
   readonly excused: number;
   readonly served: number;
   readonly refusedRevoked: number;
-  readonly knownFaults: number;
   readonly faults: FaultCounts;
   readonly margins: {
     readonly publication: number;
@@ -59,7 +57,6 @@ export const NOTHING: Summary = {
   excused: 0,
   served: 0,
   refusedRevoked: 0,
-  knownFaults: 0,
   faults: noFaults(),
   margins: { publication: Infinity, retirement: Infinity, revocation: Infinity },
   broken: [],
@@ -78,7 +75,6 @@ export function added(one: Summary, other: Summary): Summary {
     excused: one.excused + other.excused,
     served: one.served + other.served,
     refusedRevoked: one.refusedRevoked + other.refusedRevoked,
-    knownFaults: one.knownFaults + other.knownFaults,
     faults: sumOfFaults([one.faults, other.faults]),
     margins: {
       publication: Math.min(one.margins.publication, other.margins.publication),

@@ -44,11 +44,6 @@ export class MachineClock implements Clock {
     this.jumpSeconds = 0;
   }
 
-  /** Whether it did so all the time for so long. */
-  wasSoundFor(seconds: number): boolean {
-    return this.isSound && this.agenda.now - this.soundSince > seconds;
-  }
-
   /** Whether it shows what the policy's skew allows. */
   get isSound(): boolean {
     return this.jumpSeconds === 0;

@@ -23,7 +23,7 @@ const OWN_IMPORTS: Readonly<Record<string, string>> = {
 
 const REPLACED_IN_LEAN = ["generate", "kek", "seal", "sealed-ring", "signer"];
 
-/** Hashes that are only told apart, where nobody attacks the chain. */
+/** Hashes that are only told apart, where nobody attacks the chain; and what a ring alone decides, found once for each. */
 const LEAN_PATCHES: readonly ModulePatch[] = [
   {
     module: "ring/audit.ts",
@@ -42,7 +42,28 @@ const LEAN_PATCHES: readonly ModulePatch[] = [
     find: "return base64url.encode(new Uint8Array(digest));",
     replace: 'return (a >>> 0).toString(36) + "." + (b >>> 0).toString(36);',
   },
+  // With reasons as short as here, as many records as there may be fit into the tail.
+  {
+    module: "ring/audit.ts",
+    find: "return new TextEncoder().encode(JSON.stringify(records)).length;",
+    replace: "return records.length;",
+  },
+  remembered("ring/plan.ts", "upcoming"),
+  remembered("ring/invariant.ts", "brokenRules"),
+  remembered("manager/witness.ts", "holdsOf"),
 ];
+
+/** A pure function of a ring that never changes, which every tick of every node asks for again. */
+function remembered(module: string, name: string): ModulePatch {
+  return {
+    module,
+    find: `function ${name}(ring: KeyRing)`,
+    replace:
+      `const found_${name} = new WeakMap(); function ${name}(ring) { let found = found_${name}.get(ring); ` +
+      `if (found === undefined) found_${name}.set(ring, (found = find_${name}(ring))); return found; } ` +
+      `function find_${name}(ring: KeyRing)`,
+  };
+}
 
 export function patchModules(isLean: boolean, patches: readonly ModulePatch[]): void {
   const lean = new Map(

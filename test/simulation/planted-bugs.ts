@@ -45,6 +45,28 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
     ],
   },
   {
+    name: "holds counted from the decision, though it arrived late",
+    kind: "lean",
+    patches: [
+      {
+        module: "ring/arrival.ts",
+        find: "if (late < ARRIVAL_SECONDS_MIN) return ring;",
+        replace: "return ring;",
+      },
+    ],
+  },
+  {
+    name: "a hold taken for as old as its date, by a clock that is ahead",
+    kind: "lean",
+    patches: [
+      {
+        module: "manager/witness.ts",
+        find: "Math.min(dated, monotonic - lookedAt, skewSeconds - CLOCK_GRAIN_SECONDS)",
+        replace: "dated",
+      },
+    ],
+  },
+  {
     name: "retire hold without the token's life",
     kind: "lean",
     patches: [
@@ -208,7 +230,7 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
       {
         module: "manager/commit.ts",
         find: 'return "conflict";',
-        replace: 'return snapshots.adopt(ready, "lost", readAt, base);',
+        replace: 'return snapshots.adopt(ready, "lost", decidedAt, base);',
       },
     ],
   },

@@ -1,6 +1,6 @@
 /**
  * Lives one world again and tells its story: `npm run simulate -- --seed 42 --kind lean`.
- * With `--bug "sign at birth"` as it is with that bug planted; with `--strict`, known faults count.
+ * With `--bug "sign at birth"` as it is with that bug planted.
  */
 import { parseArgs } from "node:util";
 import { inThreads } from "./crew.ts";
@@ -13,7 +13,6 @@ const { values } = parseArgs({
     seed: { type: "string", default: "1" },
     kind: { type: "string", default: "lean" },
     bug: { type: "string" },
-    strict: { type: "boolean", default: false },
   },
 });
 const bug = PLANTED_BUGS.find(({ name }) => name === values.bug);
@@ -26,7 +25,6 @@ const [summary] = await inThreads([
     worlds: 1,
     turnovers: TURNOVERS_PER_WORLD,
     isTold: true,
-    isStrict: values.strict,
     ...(bug === undefined ? {} : { patches: bug.patches }),
   },
 ]);

@@ -5,7 +5,7 @@
  */
 import type { AuditRecord } from "../../src/ring/audit.ts";
 import type { KeyRing, RingKey } from "../../src/ring/ring.ts";
-import { type Ledger, pathSeconds } from "./ledger.ts";
+import { type Ledger, pathSeconds, worldTime } from "./ledger.ts";
 
 const ROUTINE = ["retired", "superseded"];
 
@@ -17,12 +17,9 @@ export class RingWatch {
   private copiesUntil = 0;
   private readonly buried = new Set<string>();
   private readonly ledger: Ledger;
-  private readonly isSound: (node: string) => boolean;
 
-  /** @param isSound whether the node's clock is within the skew now */
-  constructor(ledger: Ledger, isSound: (node: string) => boolean) {
+  constructor(ledger: Ledger) {
     this.ledger = ledger;
-    this.isSound = isSound;
   }
 
   see(ring: KeyRing, by: string): void {
@@ -38,8 +35,8 @@ export class RingWatch {
     if (before !== null)
       this.copiesUntil = Math.max(this.copiesUntil, ledger.agenda.now + pathSeconds(before.policy));
     this.assertSuccession(before, ring, record);
-    this.assertKeys(before, ring, record, by);
-    if (before !== null) this.assertLeavers(before, ring, record, by);
+    this.assertKeys(before, ring, record);
+    if (before !== null) this.assertLeavers(before, ring, record);
   }
 
   private assertSuccession(before: KeyRing | null, ring: KeyRing, record: AuditRecord): void {
@@ -54,7 +51,7 @@ export class RingWatch {
     this.must("I10", steps <= MOVES[record.event], `one step at a time, ${record.event} moved ${steps} keys`);
   }
 
-  private assertKeys(before: KeyRing | null, ring: KeyRing, record: AuditRecord, by: string): void {
+  private assertKeys(before: KeyRing | null, ring: KeyRing, record: AuditRecord): void {
     const { ledger } = this;
     const now = ledger.agenda.now;
     const emitters = ring.keys.filter(({ emittedAt, retiredAt }) => emittedAt !== null && retiredAt === null);
@@ -72,19 +69,15 @@ export class RingWatch {
       if (key.earlyEmit) facts.isEarly = true;
     }
     const emitter = emitters[0];
-    if (emitter !== undefined && before !== null) this.assertEmitter(before, emitter, record, by);
+    if (emitter !== undefined && before !== null) this.assertEmitter(before, emitter, record);
   }
 
   /** I2: a key that begins to emit is known to everyone, unless the audit log says that this was an emergency. */
-  private assertEmitter(before: KeyRing, emitter: RingKey, record: AuditRecord, by: string): void {
+  private assertEmitter(before: KeyRing, emitter: RingKey, record: AuditRecord): void {
     const { ledger } = this;
     const earlier = before.keys.find(({ emittedAt, retiredAt }) => emittedAt !== null && retiredAt === null);
     if (earlier?.kid === emitter.kid) return;
     ledger.turnovers++;
-    if (record.trigger === "manual" && ledger.knows(this.isSound(by))) {
-      for (const key of [earlier, emitter]) if (key !== undefined) ledger.factsOf(key.kid).isEarly = true;
-      return;
-    }
     this.must("I9", emitter.rolledBackAt === null, `${this.name(emitter)} was rolled back before`);
     const facts = ledger.factsOf(emitter.kid);
     if (record.earlyEmit === true) {
@@ -92,18 +85,29 @@ export class RingWatch {
       this.must("I2", isAudited, "an early emit is an audited revoke");
       return;
     }
-    if (emitter.reinstatedAt !== null && emitter.reinstatedAt === emitter.emittedAt) return;
-    const margin = ledger.agenda.now - facts.knownEverywhereAt;
-    if (margin < 0 && ledger.knows(this.isSound(by))) {
-      facts.isEarly = true;
+    if (emitter.reinstatedAt !== null && emitter.reinstatedAt === emitter.emittedAt) {
+      facts.isEarly ||= this.arrivesTooLate(before, emitter);
       return;
     }
+    const margin = ledger.agenda.now - facts.knownEverywhereAt;
     ledger.margins.publication = Math.min(ledger.margins.publication, margin);
     this.must("I2", margin >= 0, `${this.name(emitter)} emits ${(-margin).toFixed(3)} s too early`);
   }
 
+  /**
+   * A rollback whose commit was decided in time, and held up on its way until nodes had dropped the key.
+   * No store can refuse it, so it is no promise of ours.
+   */
+  private arrivesTooLate({ keys }: KeyRing, { kid, emittedAt }: RingKey): boolean {
+    const { policy, agenda } = this.ledger;
+    const margin = policy.skewSeconds + policy.refreshSeconds;
+    const droppedAt = worldTime(keys.find((key) => key.kid === kid)?.acceptUntil ?? Infinity) - margin;
+    const isLate = agenda.now - worldTime(emittedAt ?? 0) > margin;
+    return isLate && agenda.now > droppedAt;
+  }
+
   /** I3 of the design: no key leaves while an honest token of it can be alive, except by an operator. */
-  private assertLeavers(before: KeyRing, ring: KeyRing, record: AuditRecord, by: string): void {
+  private assertLeavers(before: KeyRing, ring: KeyRing, record: AuditRecord): void {
     const { ledger } = this;
     const now = ledger.agenda.now;
     for (const key of before.keys) {
@@ -124,10 +128,6 @@ export class RingWatch {
       }
       const needed = ledger.neededUntil(key.kid);
       if (ledger.isExcused(key.kid) || needed === Number.NEGATIVE_INFINITY) continue;
-      if (now < needed && ledger.knows(this.isSound(by))) {
-        facts.isEarly = true;
-        continue;
-      }
       ledger.margins.retirement = Math.min(ledger.margins.retirement, now - needed);
       this.must("3", now >= needed, `${this.name(key)} leaves while a token of it is alive`);
     }

@@ -7,11 +7,18 @@ import { conflict } from "../../src/store/memory.ts";
 import type { RingStore, Stored } from "../../src/store/store.ts";
 import type { Agenda } from "./agenda.ts";
 import type { Chance } from "./chance.ts";
+import { EPOCH, type MachineClock } from "./machine-clock.ts";
 
-/** How long a commit may take from the decision to the store: a part of the second that the skew holds for rounding. */
+/** How long a commit takes from the decision to the store, unless something is wrong. */
 export const COMMIT_SECONDS_MAX = 0.3;
 
-export type ReplaceFault = "conflict" | "unavailable" | "lost, written" | "lost, not written" | "late";
+export type ReplaceFault =
+  | "conflict"
+  | "unavailable"
+  | "lost, written"
+  | "lost, not written"
+  | "answered late"
+  | "arrives late";
 export type LoadFault = "unavailable" | "slow";
 
 export class SimulatedStore {
@@ -23,9 +30,13 @@ export class SimulatedStore {
   /** Told of each commit, at the instant at which it is made. */
   onCommit: (document: string, by: string) => void = () => {};
 
-  constructor(agenda: Agenda, chance: Chance) {
+  private readonly clock: MachineClock;
+
+  /** @param clock by which it dates what it takes */
+  constructor(agenda: Agenda, chance: Chance, clock: MachineClock) {
     this.agenda = agenda;
     this.chance = chance;
+    this.clock = clock;
   }
 
   /** What was committed last, whatever lies there now. */
@@ -35,7 +46,7 @@ export class SimulatedStore {
 
   commit(document: string, expected: string | null, by: string): string {
     if ((this.present?.revision ?? null) !== expected) throw conflict();
-    this.present = { document, revision: this.nextRevision() };
+    this.present = this.taken(document);
     this.history.push(this.present);
     if (this.history.length > 8) this.history.shift();
     this.onCommit(document, by);
@@ -44,16 +55,16 @@ export class SimulatedStore {
 
   /** As whoever restores a backup does, past all nodes. */
   put(document: string): void {
-    this.present = { document, revision: this.nextRevision() };
+    this.present = this.taken(document);
   }
 
   handle(name: string): StoreHandle {
     return new StoreHandle(this, this.agenda, this.chance.fork(), name);
   }
 
-  private nextRevision(): string {
+  private taken(document: string): Stored {
     this.revisions++;
-    return `r${this.revisions}`;
+    return { document, revision: `r${this.revisions}`, storedAt: EPOCH + this.clock.exact() };
   }
 }
 
@@ -70,6 +81,8 @@ export class StoreHandle implements RingStore {
   isDead = false;
   /** True time until which the process does nothing, and so hears of nothing. */
   frozenUntil = 0;
+  /** Since when a write of this process is under way; null when none is. */
+  writingSince: number | null = null;
   /** When the newest ring that this process knows was asked for. */
   readAt = Number.NEGATIVE_INFINITY;
   writes = 0;
@@ -101,6 +114,13 @@ export class StoreHandle implements RingStore {
   }
 
   async replace(document: string, expected: string | null): Promise<string> {
+    this.writingSince = this.agenda.now;
+    return this.written(document, expected).finally(() => {
+      this.writingSince = null;
+    });
+  }
+
+  private async written(document: string, expected: string | null): Promise<string> {
     const askedAt = this.agenda.now;
     const fault = this.isDown ? "unavailable" : this.replaceFaults.shift();
     if (fault === "conflict") throw conflict();
@@ -110,15 +130,25 @@ export class StoreHandle implements RingStore {
       throw commitUnknown();
     }
     // What is under way arrives, whatever becomes of who sent it.
-    if (this.chance.happens(0.3)) await this.agenda.delay(this.chance.between(0, COMMIT_SECONDS_MAX));
-    const revision = this.place.commit(document, expected, this.name);
+    if (fault === "arrives late") await this.agenda.delay(this.chance.between(1, 60));
+    else if (this.chance.happens(0.3)) await this.agenda.delay(this.chance.between(0, COMMIT_SECONDS_MAX));
+    const revision = await this.arrived(document, expected);
     this.writes++;
-    if (fault === "late") await this.answerAfter(this.chance.between(1, 20));
+    if (fault === "answered late") await this.answerAfter(this.chance.between(1, 20));
     else if (this.chance.happens(0.3)) await this.answerAfter(this.chance.between(0, 0.2));
     else await this.answerAfter(0);
     if (fault === "lost, written") throw commitUnknown();
     this.readAt = Math.max(this.readAt, askedAt);
     return revision;
+  }
+
+  private async arrived(document: string, expected: string | null): Promise<string> {
+    try {
+      return this.place.commit(document, expected, this.name);
+    } catch (error) {
+      await this.answerAfter(0);
+      throw error;
+    }
   }
 
   private async answerAfter(seconds: number): Promise<void> {

@@ -15,7 +15,7 @@ interface Kek {
 const kek: Kek = { id: "kek" };
 const documents = new Map<string, KeyRing>();
 /** Nobody asks for older ones: the store forgets them as well. */
-const DOCUMENTS_MAX = 5000;
+const DOCUMENTS_MAX = 500;
 let made = 0;
 
 function next(): string {

@@ -1,5 +1,5 @@
 /** All that goes wrong by itself. Each world draws which kinds it has, and how often. */
-import { maxAgeSeconds } from "../../src/ring/hold.ts";
+import { emitHold, maxAgeSeconds } from "../../src/ring/hold.ts";
 import type { Chance } from "./chance.ts";
 import type { IssuingNode } from "./issuing-node.ts";
 import type { Ledger } from "./ledger.ts";
@@ -55,7 +55,8 @@ export class TroubleMaker {
       const [fault, name] = this.chance.pick([
         ["lost, written", "store: answer lost, written"],
         ["lost, not written", "store: answer lost, not written"],
-        ["late", "store: answer late"],
+        ["answered late", "store: answer late"],
+        ["arrives late", "store: write arrives late"],
         ["conflict", "store: conflict out of nothing"],
         ["unavailable", "store: unavailable"],
       ] as const);
@@ -99,12 +100,9 @@ export class TroubleMaker {
     suspend: (node) => this.freeze(node, true),
     ahead: (node) => this.jump(node, this.chance.between(10, 400), this.chance.between(1, 300)),
     back: (node) => {
-      // Behind the last commit by more than the skew, and for no longer: less than that, nobody can tell.
-      const ring = node.keys?.ring();
-      if (ring === undefined) return false;
-      const lasts = this.chance.between(1, 60);
-      const behind = node.clock.now() - ring.committedAt + ring.policy.skewSeconds + lasts + 2;
-      return this.jump(node, -behind, lasts);
+      // Once it has stood for an emit hold, nobody can tell that it is behind.
+      const lasts = this.chance.between(1, emitHold(this.ledger.policy).seconds / 2);
+      return this.jump(node, -this.chance.between(10, 400), lasts);
     },
     network: () => {
       this.network.isDown = true;
@@ -142,7 +140,8 @@ export class TroubleMaker {
     const { agenda } = this.ledger;
     if (node.frozenUntil > agenda.now || !node.clock.isSound) return false;
     // Of a ring read by a wall clock that was ahead, the monotonic clock alone knows the age.
-    if (isSuspended && node.handle.readAt <= node.clock.soundSince) return false;
+    const { readAt, writingSince } = node.handle;
+    if (isSuspended && Math.min(readAt, writingSince ?? readAt) <= node.clock.soundSince) return false;
     const seconds = this.chance.happens(0.2) ? this.chance.between(600, 7200) : this.chance.between(1, 200);
     node.frozenUntil = agenda.now + seconds;
     node.handle.frozenUntil = node.frozenUntil;

@@ -33,8 +33,8 @@ async function fullInhabitants() {
 }
 
 async function lived(seed: number): Promise<Summary> {
-  const { turnovers, isTold = false, isStrict = false } = job;
-  const world = new World({ seed, turnovers, isTold, isStrict, ...inhabitants });
+  const { turnovers, isTold = false } = job;
+  const world = new World({ seed, turnovers, isTold, ...inhabitants });
   const { violation, ...ledger } = await world.live();
   const broken: Broken[] = violation === null ? [] : [{ ...violation, kind: job.kind, seed }];
   return {
@@ -43,7 +43,6 @@ async function lived(seed: number): Promise<Summary> {
     commits: ledger.commits,
     events: world.agenda.events,
     ...ledger.counts,
-    knownFaults: ledger.knownFaults,
     faults: ledger.faults,
     margins: ledger.margins,
     broken,

@@ -21,7 +21,7 @@ import { MachineClock } from "./machine-clock.ts";
 import { Operator } from "./operator.ts";
 import { comeToRest } from "./rest.ts";
 import { RingWatch } from "./ring-watch.ts";
-import { COMMIT_SECONDS_MAX, SimulatedStore } from "./simulated-store.ts";
+import { SimulatedStore } from "./simulated-store.ts";
 import { Story } from "./story.ts";
 import { type Network, type Post, Traffic } from "./traffic.ts";
 import { TroubleMaker } from "./trouble.ts";
@@ -33,8 +33,6 @@ export interface WorldOptions {
   readonly nodes: number;
   readonly posts: number;
   readonly isTold: boolean;
-  /** Known faults of the product are not excused. */
-  readonly isStrict?: boolean;
   readonly ringOf: (document: string) => KeyRing;
   /** More inhabitants, where the keys are real. */
   readonly settle?: (world: World) => void;
@@ -67,14 +65,11 @@ export class World {
     this.story = new Story(this.agenda, options.isTold);
     const policy = drawnPolicy(chance.fork());
     this.lifeSeconds = (options.turnovers + 1) * (policy.rotateEverySeconds + 3);
-    this.ledger = new Ledger(this.agenda, chance.fork(), this.story, policy, options.isStrict === true);
+    this.ledger = new Ledger(this.agenda, chance.fork(), this.story, policy);
     this.story.tell("world", () => `seed ${options.seed}, policy ${JSON.stringify(policy)}`);
-    this.watch = new RingWatch(
-      this.ledger,
-      (by) => this.nodeOf(by)?.clock.wasSoundFor(COMMIT_SECONDS_MAX) === true,
-    );
+    this.watch = new RingWatch(this.ledger);
     this.jwks = new JwksWatch(this.ledger);
-    this.store = new SimulatedStore(this.agenda, chance.fork());
+    this.store = new SimulatedStore(this.agenda, chance.fork(), this.newClock());
     this.store.onCommit = (document, by) => this.committed(options.ringOf(document), by);
     this.nodes = Array.from({ length: options.nodes }, (_, i) => {
       return new IssuingNode(`node ${i + 1}`, this.newClock(), this.store);

@@ -1,4 +1,4 @@
-import { chmod, mkdir, readFile, rename, stat, symlink, unlink, writeFile } from "node:fs/promises";
+import { chmod, mkdir, readFile, rename, stat, symlink, unlink, utimes, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
@@ -25,6 +25,23 @@ describe("fileStore", () => {
       expect(await modeOf(join(folder, ringFile(1)))).toBe("600");
       for (const made of [folder, join(folder, ".."), join(folder, "../..")])
         expect(await modeOf(made)).toBe("700");
+    });
+
+    it("tells when a commit got its name, however long ago its content was written", async () => {
+      const folder = await newRingFolder();
+      let linkedAt = 0;
+      const slow = hookedIo({
+        async before({ name }) {
+          if (name !== "link") return;
+          for (const temporary of await temporariesIn(folder)) await utimes(join(folder, temporary), 1, 1);
+          linkedAt = Date.now() / 1000;
+        },
+      });
+      await fileStore(folder, slow).replace("first", null);
+      const storedAt = (await fileStore(folder).load())?.storedAt ?? 0;
+      // The kernel stamps files by a clock that ticks every few milliseconds.
+      expect(storedAt).toBeGreaterThan(linkedAt - 0.1);
+      expect(storedAt).toBeLessThan(Date.now() / 1000 + 0.1);
     });
 
     it("keeps the newest commit and the one before, each to the byte, and nothing else", async () => {

@@ -1,0 +1,75 @@
+import { describe, expect, it } from "vitest";
+import { datedByArrival } from "../../src/ring/arrival.ts";
+import { assertRing } from "../../src/ring/invariant.ts";
+import { accept, applyPolicy, emit, rollback } from "../../src/ring/step.ts";
+import { emitDueAt } from "../../src/ring/succession.ts";
+import { DAY, kidOf, type SampleRing, sampleRing } from "./sample-ring.ts";
+
+const HOLD = 1200;
+
+/** The sample as whoever reads it sees it when its last commit arrived so late. */
+function arrivedLate(sample: SampleRing, seconds: number): SampleRing {
+  sample.now += seconds;
+  sample.ring = datedByArrival(sample.ring, sample.now);
+  assertRing(sample.ring);
+  return sample;
+}
+
+describe("a commit that arrives late", () => {
+  it("keeps a new key waiting for a whole emit hold from then", () => {
+    const sample = sampleRing({ standby: false });
+    sample.commit(accept(sample.ring, sample.fresh(), sample.now, true));
+    arrivedLate(sample, 3000);
+    expect(emitDueAt(sample.key(2), sample.ring.policy)).toBe(sample.now + HOLD);
+    expect(sample.phaseOf(2)).toBe("accepted");
+  });
+
+  it("keeps the key before it published for a whole retire hold from then", () => {
+    const sample = sampleRing().wait(30 * DAY);
+    sample.commit(emit(sample.ring, kidOf(2), sample.now));
+    arrivedLate(sample, 3000);
+    expect(sample.wait(HOLD - 1).published()).toContain(1);
+    expect(sample.wait(1).published()).not.toContain(1);
+  });
+
+  it("says nothing of keys that came or went with other commits", () => {
+    const sample = sampleRing({ tokenSeconds: DAY }).wait(30 * DAY);
+    sample.commit(emit(sample.ring, kidOf(2), sample.now));
+    sample.wait(60).tick();
+    const before = { retiring: sample.key(1), emitting: sample.key(2) };
+    arrivedLate(sample, 3000);
+    expect({ retiring: sample.key(1), emitting: sample.key(2) }).toEqual(before);
+  });
+
+  it("makes a key wait for the copies of the JWKS that were made until the new policy came", () => {
+    const sample = sampleRing({ standby: false, jwksCacheSeconds: 3600 });
+    const shorter = { ...sample.ring.policy, jwksCacheSeconds: 600 };
+    sample.commit(applyPolicy(sample.ring, shorter, sample.now));
+    arrivedLate(sample, 3000);
+    sample.commit(accept(sample.ring, sample.fresh(), sample.now, true));
+    expect(sample.key(2).emitAfter).toBe(sample.now + 7200);
+  });
+
+  it("rules a rollback out where some node may have dropped the key meanwhile, and only there", () => {
+    for (const [seconds, outcome] of [
+      [HOLD - 61, 1],
+      [HOLD - 60, "rollback_impossible"],
+    ] as const) {
+      const sample = sampleRing().wait(30 * DAY);
+      sample.commit(emit(sample.ring, kidOf(2), sample.now));
+      arrivedLate(sample, seconds);
+      const attempt = () => {
+        sample.commit(rollback(sample.ring, sample.now));
+        return sample.emitter();
+      };
+      if (outcome === 1) expect(attempt()).toBe(1);
+      else expect(attempt).toThrow(expect.objectContaining({ code: outcome }));
+    }
+  });
+
+  it("is dated as it was decided when it arrived within the rounding of instants", () => {
+    const { ring, now } = sampleRing();
+    for (const seconds of [-100, 0, 1]) expect(datedByArrival(ring, now + seconds)).toBe(ring);
+    expect(datedByArrival(ring, now + 2)).not.toBe(ring);
+  });
+});
