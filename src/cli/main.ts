@@ -72,10 +72,18 @@ function withoutExit(command: Command): Command {
   return command;
 }
 
-/** Commander's refusals, as print.ts writes ours; of an unknown flag only the name. */
+/** Commander's refusals, as print.ts writes ours; of what is unknown only what can be no secret. */
 function inOurWords(text: string): string {
-  return text.replace(/'(-[^=']*)=[\s\S]*'/, "'$1'").replace(/^error: (.*)$/m, "keyturn: $1 [usage]");
+  return text
+    .replace(/'(-[^=']*)=[\s\S]*'/, "'$1'")
+    .replace(/'([^']*)'/g, (quoted, name: string) =>
+      NAME.test(name) ? quoted : "(a word that is not shown)",
+    )
+    .replace(/^error: (.*)$/m, "keyturn: $1 [usage]");
 }
+
+/** A command, a flag, or a flag with what it takes. A key that was pasted in its place looks otherwise. */
+const NAME = /^(?:-[A-Za-z]|-{0,2}[a-z][a-z-]{0,30})(?:, --[a-z-]+)?(?: <[a-z]+>)?$/;
 
 async function main(): Promise<number> {
   try {

@@ -39,7 +39,8 @@ export async function processLife(alg: string, heard: Hearing): Promise<ProcessS
 }
 
 async function livedIn(folder: string, alg: string, heard: Hearing): Promise<ProcessSecrets> {
-  const kek = generateKek();
+  // The worst of them: where a word is expected, it looks like a flag.
+  const kek = `-${generateKek().slice(1)}`;
   const nextKek = generateKek();
   const apiToken = randomApiToken();
   const documents = new Set<string>();
@@ -128,6 +129,8 @@ function badly(kek: string, apiToken: string): readonly (readonly string[])[] {
     ["policy", "--jwks-cache-seconds", "1"],
     ["audit", "verify", "--anchor", kek],
     ["no-such-command"],
+    [kek],
+    ["status", kek],
   ];
 }
 

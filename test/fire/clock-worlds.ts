@@ -14,7 +14,7 @@ import { type Dice, dice } from "./dice.ts";
 import { part, verdict } from "./verdict.ts";
 
 /** Of the full run. */
-const WORLDS = 300;
+const WORLDS = 200;
 
 const MINUTE = 60;
 const HOUR = 3600;

@@ -16,7 +16,7 @@ import { part, verdict } from "./verdict.ts";
 
 /** Of the full run. */
 const PROCESSES = 32;
-const TURNOVERS = 100;
+const TURNOVERS = 25;
 /** A race needs opponents, however small the share. */
 const PROCESSES_MIN = 5;
 

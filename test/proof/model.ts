@@ -7,7 +7,7 @@ import type { Row, Section } from "./section.ts";
 
 export interface Modelled {
   readonly what: string;
-  /** In full: about two minutes of each. */
+  /** In full: about half a minute of each. */
   readonly runs: number;
   rowsOf(extent: Extent): Promise<Row[]>;
 }

@@ -3,7 +3,7 @@ import { eachInThread } from "../simulation/crew.ts";
 import type { ExtremeJob } from "../simulation/extreme-worker.ts";
 import type { Section } from "./section.ts";
 
-const WORLDS = 20_000;
+const WORLDS = 10_000;
 
 export const tightness: Section = {
   title: "Holds: at the bound, and a second below it",
