@@ -44,7 +44,7 @@ export async function makeFolder(path: string, io: FileIo = nodeFileIo): Promise
   try {
     const first = await io.mkdir(folder, { recursive: true, mode: 0o700 });
     // Also when nothing had to be made: whoever made it may have been killed before this line.
-    for (const parent of parents(folder, first ?? folder)) await syncParent(parent, io);
+    for (const parent of parents(folder, first ?? folder)) await syncFolder(parent, io);
   } catch (error) {
     throw accessError(error, `make the folder ${folder}`, parentAccess(folder));
   }
@@ -56,9 +56,10 @@ function parents(folder: string, first: string): string[] {
   return folder === first || folder === parent ? [parent] : [parent, ...parents(parent, first)];
 }
 
-async function syncParent(parent: string, io: FileIo): Promise<void> {
-  const opened = await openFolder(parent, io).catch((error: unknown) => {
-    // To enter a folder is not to be allowed to list it, so a parent may be out of reach for fsync.
+/** What has been made in the folder survives a power cut from here on. */
+export async function syncFolder(path: string, io: FileIo): Promise<void> {
+  const opened = await openFolder(path, io).catch((error: unknown) => {
+    // To enter a folder is not to be allowed to list it, so it may be out of reach for fsync.
     if (codeOf(error) === "EACCES") return null;
     throw error;
   });

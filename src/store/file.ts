@@ -19,7 +19,15 @@ import { dirname, join, resolve } from "node:path";
 import { KeyturnError } from "../errors.ts";
 import { createFileOnce, temporaryTarget } from "./create-file.ts";
 import { assertStorable } from "./document-limits.ts";
-import { accessError, codeOf, type FileIo, makeFolder, nodeFileIo, refuseWideMode } from "./file-access.ts";
+import {
+  accessError,
+  codeOf,
+  type FileIo,
+  makeFolder,
+  nodeFileIo,
+  refuseWideMode,
+  syncFolder,
+} from "./file-access.ts";
 import { conflict } from "./memory.ts";
 import { DOCUMENT_BYTES_MAX, type RingStore } from "./store.ts";
 
@@ -40,11 +48,24 @@ const NUMBER_MAX = 9_999_999_999;
  */
 export function fileStore(folder: string, io: FileIo = nodeFileIo): RingStore {
   const home = resolve(folder);
+  /** The newest number that is known to survive a power cut. */
+  let durable = 0;
+
+  /** Its writer may be on the way to its own fsync; nobody must act on a ring that could still be lost. */
+  async function settle(number: number): Promise<void> {
+    if (number === durable) return;
+    await syncFolder(home, io).catch((error: unknown) => {
+      throw accessError(error, `make ${home} durable`, `chmod 0700 ${home}`);
+    });
+    durable = number;
+  }
+
   return {
     description: `file ${folder}`,
     async load() {
       const newest = await readNewest(home, io);
       if (newest === null) return null;
+      await settle(newest.number);
       const { document, revision, linkedAt } = newest;
       return { document, revision, storedAt: linkedAt };
     },
@@ -54,6 +75,7 @@ export function fileStore(folder: string, io: FileIo = nodeFileIo): RingStore {
       if ((newest?.revision ?? null) !== expected) throw conflict();
       if (newest === null) await makeFolder(home, io);
       const number = await commit(home, newest?.number ?? 0, document, io);
+      durable = number;
       await tidy(home, io);
       return revisionOf(number, document);
     },

@@ -44,6 +44,33 @@ describe("fileStore", () => {
       expect(storedAt).toBeLessThan(Date.now() / 1000 + 0.1);
     });
 
+    it("makes durable what it reads, once, before anybody can act on it", async () => {
+      const folder = await newRingFolder();
+      await commitMany(folder, 1);
+      const synced: string[] = [];
+      const store = fileStore(
+        folder,
+        hookedIo({ before: ({ name, path }) => void (name === "sync" && synced.push(path)) }),
+      );
+      await store.load();
+      await store.load();
+      expect(synced).toEqual([folder]);
+      await commitMany(folder, 1);
+      await store.load();
+      expect(synced).toEqual([folder, folder]);
+    });
+
+    it("tells nothing of a ring that it cannot make durable", async () => {
+      const folder = await newRingFolder();
+      await commitMany(folder, 1);
+      const failing = hookedIo({
+        before(call) {
+          if (call.name === "sync") throw systemError("EIO", call);
+        },
+      });
+      await expect(fileStore(folder, failing).load()).rejects.toMatchObject({ code: "store_unavailable" });
+    });
+
     it("keeps the newest commit and the one before, each to the byte, and nothing else", async () => {
       const folder = await newRingFolder();
       await commitMany(folder, 20);
