@@ -13,7 +13,7 @@ export interface Term {
 
 export interface Hold {
   readonly seconds: number;
-  /** `overlap` when the overlap is longer than the sum, else `sum`. */
+  /** `sum` when the sum is longer than the overlap, else `overlap`. */
   readonly decidedBy: "overlap" | "sum";
   readonly terms: readonly Term[];
 }

@@ -81,8 +81,8 @@ function keepsPromises(before: RingKey, after: RingKey): boolean {
   const sameKey = after.alg === before.alg && after.createdAt === before.createdAt;
   const onward = NEXT_PHASES[phaseOf(before)].includes(phaseOf(after));
   const holdKept = before.emitAfter === null || after.emitAfter === before.emitAfter;
-  const reinstated = phaseOf(before) === "retiring" && phaseOf(after) === "emitting";
-  const publishedLongEnough = reinstated || (after.acceptUntil ?? Infinity) >= (before.acceptUntil ?? 0);
+  // What emits again is published without end.
+  const publishedLongEnough = (after.acceptUntil ?? Infinity) >= (before.acceptUntil ?? 0);
   return (
     sameKey &&
     onward &&

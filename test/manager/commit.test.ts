@@ -76,7 +76,11 @@ describe("a conflict", () => {
   it("is given up as conflict after 20 in a row, with nothing written and the node as before", async () => {
     one.store.commitFaults.push(...Array.from({ length: 20 }, () => "conflict" as const));
     const { replace } = one.store.calls;
-    expect(await codeOf(one.keys.pause())).toBe("conflict");
+    await expect(one.keys.pause()).rejects.toMatchObject({
+      code: "conflict",
+      message: expect.stringContaining("20 times"),
+      fix: expect.stringContaining("Try again"),
+    });
     expect(one.store.calls.replace).toBe(replace + 20);
     expect(place.history).toHaveLength(1);
     expect(await one.keys.pause()).toMatchObject({ changed: true, generation: 2 });
@@ -115,6 +119,14 @@ describe("a commit of unknown outcome", () => {
     expect(reconciled()).toEqual([false, false]);
   });
 
+  it("is tried again after a longer history, too, whose records are not taken for its own", async () => {
+    await one.keys.pause();
+    await one.keys.resume();
+    one.store.commitFaults.push("unknown_not_committed");
+    expect(await one.keys.pause()).toMatchObject({ changed: true, generation: 4 });
+    expect(reconciled()).toEqual([false]);
+  });
+
   it("is decided again when it was not done and another node came first", async () => {
     one.store.commitFaults.push("unknown_not_committed");
     one.store.afterUnknown = () => other.keys.pause({ actor: "other" });
@@ -145,6 +157,8 @@ describe("a commit of unknown outcome", () => {
       };
       await expect(one.keys.pause()).rejects.toMatchObject({
         code: "commit_unknown",
+        message: expect.stringContaining("may or may not"),
+        fix: expect.stringContaining("repeat the command"),
         cause: { code: "store_unavailable" },
       });
       one.store.down = false;

@@ -87,6 +87,14 @@ describe("the records kept inside the ring", () => {
     expect(kept).toEqual(long.slice(-kept.length));
     expect(tailOf(wordy("x".repeat(20_000)))).toHaveLength(1);
   });
+
+  it("may take 16 KiB to the byte", async () => {
+    const [first, second] = (await chainOf("ring-a", 2)) as [AuditRecord, AuditRecord];
+    const spare = 16_384 - Buffer.byteLength(JSON.stringify([first, { ...second, reason: "" }]));
+    const ending = (length: number) => [first, { ...second, reason: "x".repeat(length) }];
+    expect(tailOf(ending(spare))).toHaveLength(2);
+    expect(tailOf(ending(spare + 1))).toHaveLength(1);
+  });
 });
 
 describe("a chain that was tampered with is found out, by the first generation that does not hold:", () => {
@@ -168,6 +176,20 @@ describe("a chain that was tampered with is found out, by the first generation t
     await expect(verifyChain([first])).rejects.toThrow(broken(1));
   });
 
+  it("with what is wrong about that record", async () => {
+    const [first, second] = chain as [AuditRecord, AuditRecord];
+    const foreignStart = await rehashed(first, { previous: foreign[0]?.previous ?? "" });
+    const unchained = await rehashed(second, { previous: second.hash });
+    for (const [records, why] of [
+      [[{ ...first, actor: "someone" }], "was changed: its hash"],
+      [[foreignStart], "does not begin the chain of its ring"],
+      [spliced(1, 1), "follows generation 1: records are missing"],
+      [[first, unchained], "does not name the record before it"],
+    ] as const) {
+      await expect(verifyChain(records)).rejects.toThrow(why);
+    }
+  });
+
   it("with a stable code and what to do about it", async () => {
     await expect(verifyChain(spliced(5, 1))).rejects.toMatchObject({
       code: "audit_broken",
@@ -181,7 +203,10 @@ describe("an anchor kept elsewhere", () => {
     const head = chain.at(-1)?.hash ?? "";
     for (const kept of [11, 6, 1, 0]) {
       await verifyChain(chain.slice(0, kept));
-      await expect(verifyChain(chain.slice(0, kept), head)).rejects.toMatchObject({ code: "audit_broken" });
+      await expect(verifyChain(chain.slice(0, kept), head)).rejects.toMatchObject({
+        code: "audit_broken",
+        fix: expect.stringContaining("another copy"),
+      });
     }
   });
 

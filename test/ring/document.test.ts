@@ -44,7 +44,50 @@ describe("a stored document", () => {
   });
 });
 
+describe("a ring that cannot be written as a document", () => {
+  it("is refused with the places that are wrong, before anything is stored", () => {
+    const ring = eventful();
+    const keys = ring.keys.map((key) => ({ ...key, createdAt: 1 }));
+    expect(() => encodeDocument(documentOf({ ...ring, keys }))).toThrow(
+      expect.objectContaining({
+        code: "ring_invalid",
+        message: expect.stringMatching(/^The ring would break its form\. ring\/keys\/0\/createdAt: /),
+        fix: "Nothing was stored.",
+        problems: keys.map((_, at) => expect.objectContaining({ at: `ring/keys/${at}/createdAt` })),
+      }),
+    );
+  });
+});
+
+describe("a document that is refused", () => {
+  it.each([
+    ["truncated or not JSON", WHOLE.slice(0, 100)],
+    ["it breaks the form: kek: ", WHOLE.replace(/"kek": "[^"]+"/, '"kek": "+"')],
+    ["it breaks the form: schema: ", '{"schema": "1"}'],
+    ["it breaks the form: /: ", "null"],
+    ["to the byte", `${WHOLE} `],
+    ["half a surrogate pair", WHOLE.replace("„", "\\ud800")],
+  ])("is refused with the reason and the way out: %s", (why, text) => {
+    expect(() => decodeDocument(text)).toThrow(
+      expect.objectContaining({
+        code: "ring_corrupt",
+        message: expect.stringContaining(why),
+        fix: expect.stringContaining("Restore the newest whole copy"),
+      }),
+    );
+  });
+});
+
 describe("a document of a newer form", () => {
+  it("says which form it is in, and to upgrade", () => {
+    expect(() => decodeDocument(altered('"schema": 1', '"schema": 2'))).toThrow(
+      expect.objectContaining({
+        message: "The ring was written in form 2; this keyturn reads up to 1.",
+        fix: expect.stringContaining("Upgrade keyturn"),
+      }),
+    );
+  });
+
   it("is left alone with an own code, whatever else it says", () => {
     for (const newer of ['"schema": 2', '"schema": 2,\n  "more": true', '"schema": 999999']) {
       expect(codeOf(altered('"schema": 1', newer))).toBe("ring_schema_unknown");

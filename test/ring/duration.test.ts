@@ -7,6 +7,7 @@ describe("formatDuration", () => {
     const written = {
       "0s": 0,
       "45s": 45,
+      "1m": 60,
       "2m": 120,
       "1m30s": 90,
       "60m": 3600,

@@ -24,7 +24,7 @@ describe("the emit hold", () => {
 
   it("is 20 minutes by default, of which an edge may use 530 s", () => {
     const policy = parsePolicy({});
-    expect(emitHold(policy).seconds).toBe(1200);
+    expect(emitHold(policy)).toMatchObject({ seconds: 1200, decidedBy: "overlap" });
     expect(marginSeconds(policy)).toBe(70);
     expect(maxAgeSeconds(policy)).toBe(530);
   });

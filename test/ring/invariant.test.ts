@@ -64,6 +64,7 @@ describe("a ring", () => {
       { ...SOUND, auditTail: SOUND.auditTail.slice(0, -1) },
       "audit record",
     ],
+    ["without any record", { ...SOUND, auditTail: [] }, "audit record"],
     ["with the records of another ring", { ...SOUND, id: "other" }, "audit record"],
     [
       "under an unsound policy",
@@ -98,6 +99,11 @@ describe("a ring", () => {
       "instants are in order",
     ],
     ["whose key emitted before its hold", withKey(SOUND, 2, { emitAfter: NOW + 1e9 }), "before its hold"],
+    [
+      "whose key was to emit again only after it emits",
+      withKey(SOUND, 2, { reinstatedAt: SOUND.committedAt + 1 }),
+      "reinstated no later than it emits",
+    ],
     ["whose failed key emits", withKey(SOUND, 2, { rolledBackAt: NOW }), "never emits again"],
   ])("%s is refused", (_, ring, rule) => {
     expect(brokenBy(() => assertRing(ring)).join()).toContain(rule);
@@ -111,6 +117,15 @@ describe("a ring", () => {
   it("that breaks several rules is told all of them", () => {
     const ring = { ...withKey(SOUND, 2, { retireHoldSeconds: null }), id: "other" };
     expect(brokenBy(() => assertRing(ring))).toHaveLength(2);
+    expect(() => assertRing(ring)).toThrow(
+      expect.objectContaining({
+        message: expect.stringMatching(
+          /^The ring breaks a rule\. the newest audit record .+ · .+ once it has emitted\.$/,
+        ),
+        fix: expect.stringMatching(/^Nothing was stored\./),
+        problems: Array(2).fill(expect.objectContaining({ code: "rule_broken", at: "/ring" })),
+      }),
+    );
   });
 });
 

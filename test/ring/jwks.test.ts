@@ -71,6 +71,13 @@ describe("the instant at which the JWKS changes by itself", () => {
     expect(jwksChangesAt(ring, until)).toBeNull();
   });
 
+  it("is the end of the first one's time where several retire, and then of the next one's", () => {
+    const { ring, now, key } = turnedOver({ rotateEverySeconds: 1200, tokenSeconds: 3600 }).runTo("emit");
+    const [first, second] = [key(1).acceptUntil ?? 0, key(2).acceptUntil ?? 0];
+    expect(second).toBeGreaterThan(first);
+    expect([jwksChangesAt(ring, now), jwksChangesAt(ring, first)]).toEqual([first, second]);
+  });
+
   it("is none when nothing retires", () => {
     expect(jwksChangesAt(sampleRing().ring, NOW)).toBeNull();
   });

@@ -2,7 +2,16 @@ import { describe, expect, it } from "vitest";
 import { ALGORITHMS } from "../../src/ring/algorithm.ts";
 import { nextDueAt, nextStep, OVERDUE_AFTER_SECONDS, overdueSince } from "../../src/ring/plan.ts";
 import { parsePolicy } from "../../src/ring/policy.ts";
-import { accept, applyPolicy, emit, pause, requestRotation, resume, revoke } from "../../src/ring/step.ts";
+import {
+  accept,
+  applyPolicy,
+  emit,
+  pause,
+  requestRotation,
+  resume,
+  revoke,
+  rollback,
+} from "../../src/ring/step.ts";
 import { DAY, kidOf, NOW, type SampleRing, sampleRing, turnedOver } from "./sample-ring.ts";
 
 const MONTH = 30 * DAY;
@@ -59,6 +68,17 @@ describe("the next step", () => {
     const steps = [sample.tick(), sample.tick(), sample.tick(), sample.tick()];
     expect(steps.map((step) => step?.step)).toEqual(["emit", "accept", "revoke", "revoke"]);
     expect(steps.slice(2)).toMatchObject([{ kid: kidOf(1) }, { kid: kidOf(2) }]);
+  });
+});
+
+describe("of two retired keys", () => {
+  it("the one whose time ends first goes first, whichever was accepted first", () => {
+    const sample = turnedOver({ tokenSeconds: 3600 }).wait(1200);
+    sample.commit(rollback(sample.ring, sample.now));
+    sample.wait(10).commit(emit(sample.ring, kidOf(3), sample.now));
+    expect(sample.tick()).toMatchObject({ step: "accept" });
+    expect(sample.key(1).acceptUntil).toBeGreaterThan(sample.key(2).acceptUntil ?? Infinity);
+    expect(nextStep(sample.ring, sample.now + DAY)).toMatchObject({ step: "revoke", kid: kidOf(2) });
   });
 });
 

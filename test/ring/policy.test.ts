@@ -100,7 +100,7 @@ describe("a policy that would break a promise is refused with the sum:", () => {
       code: "cache_too_short",
       at: "jwksCacheSeconds",
       message: expect.stringContaining(
-        "JWKS cache 2m20s ≤ 2 × margin 1m10s, where margin = refresh 30s + 2 × fetch 5s + skew 30s.",
+        "JWKS cache 2m20s ≤ 2 × margin 1m10s, where margin = refresh 30s + 2 × fetch 5s + skew 30s. Raise jwksCache",
       ),
     });
     expect(parsePolicy({ jwksCacheSeconds: 141 }).jwksCacheSeconds).toBe(141);
@@ -110,7 +110,9 @@ describe("a policy that would break a promise is refused with the sum:", () => {
     expect(problemOf({ rotateEverySeconds: 1199 })).toMatchObject({
       code: "rotation_too_fast",
       at: "rotateEverySeconds",
-      message: expect.stringContaining("would emit for 19m59s, but its successor must be published for 20m"),
+      message:
+        "a key would emit for 19m59s, but its successor must be published for 20m first. " +
+        "Raise rotateEverySeconds to 1200 or more.",
     });
   });
 
@@ -118,7 +120,7 @@ describe("a policy that would break a promise is refused with the sum:", () => {
     expect(problemOf({ leaseSeconds: 29 })).toMatchObject({
       code: "lease_too_short",
       at: "leaseSeconds",
-      message: expect.stringContaining("lease 29s < refresh 30s"),
+      message: expect.stringMatching(/^lease 29s < refresh 30s: .* Raise leaseSeconds to several times/),
     });
     expect(parsePolicy({ leaseSeconds: 30 }).leaseSeconds).toBe(30);
   });
@@ -128,6 +130,7 @@ describe("a policy that would break a promise is refused with the sum:", () => {
     expect([code, at]).toEqual(["jwks_too_large", "rotateEverySeconds"]);
     expect(message).toContain("up to 9 keys would be published at once (limit 8)");
     expect(message).toContain("lease 2m + token ");
+    expect(message).toMatch(/Rotate less often or sign shorter tokens\.$/);
     expect(parsePolicy({ rotateEverySeconds: 3600, tokenSeconds: 6 * 3600 - 210 })).toBeDefined();
     const held = refusalOf({ rotateEverySeconds: 60 }).problems.at(-1)?.message;
     expect(held).toContain(
@@ -224,6 +227,8 @@ describe("a refusal of several settings", () => {
     const at = ["alg", "rsaBits", "tokenSeconds", "standby", "tokenSecond"];
     expect(error.problems.map((problem) => problem.at).sort()).toEqual([...at].sort());
     for (const problem of error.problems) expect(error.message).toContain(problem.message);
+    expect(error.message).toMatch(/^The policy cannot be kept\. /);
+    expect(error.fix).toContain("keyturn init");
   });
 
   it("lists all broken bounds, too", () => {

@@ -1,7 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { isKeyturnError } from "../../src/errors.ts";
 import { emitterOf, keysIn } from "../../src/ring/phase.ts";
-import { applyPolicy, confirm, requestRotation, revoke, rollback } from "../../src/ring/step.ts";
+import { accept, applyPolicy, confirm, requestRotation, revoke, rollback } from "../../src/ring/step.ts";
 import { rollbackTarget, successorOf } from "../../src/ring/succession.ts";
 import { DAY, fakeKey, kidOf, NOW, type SampleRing, sampleRing, turnedOver } from "./sample-ring.ts";
 
@@ -44,7 +43,13 @@ describe("revoking", () => {
 
   it("a kid that the ring never had is refused", () => {
     const attempt = () => revoke(sampleRing().ring, "no-such-kid", WHY, NOW, null);
-    expect(attempt).toThrowError(expect.toSatisfy((error) => isKeyturnError(error, "kid_unknown")));
+    expect(attempt).toThrow(
+      expect.objectContaining({
+        code: "kid_unknown",
+        message: expect.stringContaining("no key of this kid"),
+        fix: expect.stringContaining("keyturn status"),
+      }),
+    );
   });
 
   it("the emitter ends a turnover that was asked for: it has just happened", () => {
@@ -84,6 +89,7 @@ describe("when the emitter is revoked, what succeeds it is", () => {
     revoked(sample, 2);
     expect([sample.emitter(), sample.phaseOf(2), sample.phaseOf(3)]).toEqual([1, "gone", "accepted"]);
     expect(sample.key(1)).toMatchObject({ earlyEmit: false, acceptUntil: null, rolledBackAt: null });
+    expect(eventOf(sample)).not.toHaveProperty("earlyEmit");
   });
 
   it("else the accepted key, before its time and recorded as such", () => {
@@ -108,6 +114,13 @@ describe("when the emitter is revoked, what succeeds it is", () => {
     });
   });
 
+  it("a fresh key that is promised to wait for old copies of the JWKS as any other, had it not been needed", () => {
+    const sample = sampleRing({ standby: false, jwksCacheSeconds: 3600 }).wait(DAY);
+    sample.commit(applyPolicy(sample.ring, { ...sample.ring.policy, jwksCacheSeconds: 600 }, sample.now));
+    const heldUntil = sample.now + 7200;
+    expect(revoked(sample.wait(60), 1).key(99)).toMatchObject({ emitAfter: heldUntil, earlyEmit: true });
+  });
+
   it("never a key that a rollback took out of service", () => {
     const sample = turnedOver({ tokenSeconds: DAY }).wait(300);
     sample.commit(rollback(sample.ring, sample.now));
@@ -130,10 +143,22 @@ describe("when the emitter is revoked, what succeeds it is", () => {
     expect(successorOf(sample.ring, sample.now)).toEqual({ how: "matured", kid: kidOf(3) });
   });
 
+  it("of several matured keys of one algorithm the one accepted first, wanted or not", () => {
+    const sample = sampleRing();
+    sample.commit(accept(sample.ring, sample.fresh(), sample.now, true));
+    sample.wait(1200);
+    expect(successorOf(sample.ring, sample.now)).toEqual({ how: "matured", kid: kidOf(2) });
+    sample.commit(applyPolicy(sample.ring, { ...sample.ring.policy, alg: "RS256" }, sample.now));
+    expect(successorOf(sample.ring, sample.now)).toEqual({ how: "matured", kid: kidOf(2) });
+  });
+
   it("of two unripe keys the one published longest, which fewer verifiers lack", () => {
     const sample = sampleRing().wait(1100);
     sample.commit(applyPolicy(sample.ring, { ...sample.ring.policy, alg: "RS256" }, sample.now));
     sample.tick();
+    sample.wait(10);
+    expect(successorOf(sample.ring, sample.now)).toEqual({ how: "early", kid: kidOf(2) });
+    sample.commit(applyPolicy(sample.ring, { ...sample.ring.policy, alg: "ES256" }, sample.now));
     expect(successorOf(sample.ring, sample.now)).toEqual({ how: "early", kid: kidOf(2) });
   });
 

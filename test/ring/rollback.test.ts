@@ -1,9 +1,9 @@
 import { describe, expect, it } from "vitest";
 import { isKeyturnError } from "../../src/errors.ts";
 import { rotationState } from "../../src/ring/plan.ts";
-import { applyPolicy, emit, pause, requestRotation, revoke, rollback } from "../../src/ring/step.ts";
+import { accept, applyPolicy, emit, pause, requestRotation, revoke, rollback } from "../../src/ring/step.ts";
 import { rollbackTarget } from "../../src/ring/succession.ts";
-import { DAY, kidOf, type SampleRing, sampleRing, turnedOver } from "./sample-ring.ts";
+import { DAY, kidOf, NOW, type SampleRing, sampleRing, turnedOver } from "./sample-ring.ts";
 
 function rolledBack(sample: SampleRing): SampleRing {
   sample.commit(rollback(sample.ring, sample.now));
@@ -68,6 +68,15 @@ describe("rollback", () => {
     expect(sample.emitter()).toBe(1);
   });
 
+  it("goes back to the key that retired last, also where that is not the order in which keys were accepted", () => {
+    const sample = turnedOver({ tokenSeconds: 10 * DAY }).wait(2000);
+    sample.commit(accept(sample.ring, sample.fresh(), sample.now, true));
+    for (const n of [4, 3]) sample.wait(2000).commit(emit(sample.ring, kidOf(n), sample.now));
+    sample.commit(accept(sample.ring, sample.fresh(), sample.now, true));
+    sample.wait(2000).commit(emit(sample.ring, kidOf(5), sample.now));
+    expect(rolledBack(sample).emitter()).toBe(3);
+  });
+
   it("forgets a turnover that was asked for", () => {
     const sample = turnedOver().wait(60);
     sample.commit(requestRotation(sample.ring, sample.now));
@@ -91,8 +100,14 @@ describe("rollback is impossible", () => {
     return false;
   };
 
-  it("before the first turnover", () => {
+  it("before the first turnover, and what can be done instead is said", () => {
     expect(refused(sampleRing().wait(100))).toBe(true);
+    expect(() => rollback(sampleRing().ring, NOW)).toThrow(
+      expect.objectContaining({
+        message: expect.stringContaining("No earlier key"),
+        fix: expect.stringContaining("revoke it with a reason"),
+      }),
+    );
   });
 
   it("from the moment on when a node whose clock is ahead, or that lags, drops the old key", () => {

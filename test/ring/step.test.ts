@@ -57,7 +57,9 @@ describe("accept", () => {
 describe("confirm", () => {
   it("starts the hold when the key has been seen, not when it was accepted", () => {
     const sample = sampleRing({}, { probe: true }).wait(700);
+    const { event } = confirm(sample.ring, kidOf(2), sample.now);
     sample.commit(confirm(sample.ring, kidOf(2), sample.now));
+    expect(event).toEqual({ event: "confirm", oldKid: null, newKid: kidOf(2) });
     expect(sample.key(2)).toMatchObject({
       createdAt: NOW,
       publishedAt: NOW + 700,

@@ -54,6 +54,14 @@ describe("the timeline", () => {
     expect(next).toMatchObject({ step: "emit", kid: null, at: NOW + 60 * DAY });
   });
 
+  it("says of a key that nobody wants any more that it waits for no hold", () => {
+    const sample = sampleRing();
+    sample.commit(applyPolicy(sample.ring, { ...sample.ring.policy, alg: "EdDSA" }, sample.now));
+    const [accept, superseded] = timeline(sample.ring, sample.now, 2);
+    expect(accept).toEqual({ step: "accept", kid: null, at: NOW, hold: null });
+    expect(superseded).toEqual({ step: "revoke", kid: kidOf(2), at: NOW + 1200, hold: null });
+  });
+
   it("starts now when something is overdue", () => {
     const sample = sampleRing().wait(90 * DAY);
     expect(planned(sample, 2)).toEqual([

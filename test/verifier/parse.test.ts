@@ -75,6 +75,84 @@ describe("a parsed token", () => {
   });
 });
 
+describe("what is no token is refused as malformed, before anything that it says is judged:", () => {
+  // `{}` is a header that is refused in other words once it is read.
+  const EMPTY = encode("{}");
+
+  it.each([
+    ["nothing", ""],
+    ["no dot", EMPTY],
+    ["two parts", `${EMPTY}.${EMPTY}`],
+    ["four parts", `${EMPTY}.${EMPTY}.${EMPTY}.${EMPTY}`],
+    ["four parts, the last empty", `${EMPTY}.${EMPTY}.${EMPTY}.`],
+    ["no header", `.${EMPTY}.${EMPTY}`],
+    ["a header that is not base64url", `e30=.${EMPTY}.${EMPTY}`],
+    ["a payload that is not base64url", `${signingInput(KEY).split(".")[0]}.e30=.${EMPTY}`],
+    ["a signature that is not base64url", `${signingInput(KEY)}.e30=`],
+  ])("%s", (_, token) => {
+    expect(reasonFor(token)).toBe("token_malformed");
+  });
+});
+
+describe("a header is refused", () => {
+  it.each(["[]", "null", "1", '"ES256"', "true", "{", '{"alg":"ES256","alg":"ES256"}'])(
+    "that is no JSON object of distinct names: %s",
+    (header) => expect(reasonFor(sign(KEY, header))).toBe("header_malformed"),
+  );
+
+  it.each(["crit", "b64", "zip", "enc", "jwk", "jku", "x5u", "x5c"])("that has %s", (name) => {
+    for (const value of [null, [], true])
+      expect(reasonFor(sign(KEY, { [name]: value }))).toBe("header_refused");
+  });
+
+  it.each(["none", "HS256", "es256", "constructor", "", 256, null, ["ES256"], undefined])(
+    "with the algorithm %j",
+    (alg) => expect(reasonFor(sign(KEY, { alg }))).toBe("alg_refused"),
+  );
+
+  it.each([
+    ["none of its characters", ""],
+    ["one character too many", "k".repeat(KID_LENGTH_MAX + 1)],
+    ["a control character first", "\nkey"],
+    ["a control character last", "key\u0085"],
+    ["a number", 1],
+    ["a list", ["key"]],
+    ["null", null],
+  ])("whose kid is or has %s", (_, kid) => {
+    expect(reasonFor(sign(KEY, { kid }))).toBe("kid_malformed");
+  });
+
+  it.each([null, 1, ["JWT"], {}])("with the typ %j", (typ) => {
+    expect(reasonFor(sign(KEY, { typ }))).toBe("header_malformed");
+  });
+});
+
+describe("claims are refused", () => {
+  it.each(["[]", "null", "1", '"sub"', "", "{", '{"sub":"a","sub":"a"}'])(
+    "that are no JSON object of distinct names: %s",
+    (claims) => expect(reasonFor(sign(KEY, {}, claims))).toBe("claims_malformed"),
+  );
+
+  it.each(["iss", "sub", "jti", "aud"])("whose %s is no text", (name) => {
+    for (const value of [null, 1, true, {}])
+      expect(reasonFor(sign(KEY, {}, { [name]: value }))).toBe("claims_malformed");
+  });
+
+  it.each(["iss", "sub", "jti"])("whose %s is a list of texts", (name) => {
+    expect(reasonFor(sign(KEY, {}, { [name]: ["a"] }))).toBe("claims_malformed");
+  });
+
+  it("with an audience that is no text, and not with several that are", () => {
+    expect(reasonFor(sign(KEY, {}, { aud: ["a", 1] }))).toBe("claims_malformed");
+    expect(reasonFor(sign(KEY, {}, { aud: ["a", "b"] }))).toBeNull();
+  });
+
+  it.each(["exp", "nbf", "iat"])("whose %s is no instant that arithmetic can handle", (name) => {
+    for (const value of ["null", '"1800000000"', "1e999", "-1e999", "9007199254740992", "[1800000000]"])
+      expect(reasonFor(sign(KEY, {}, `{"${name}":${value}}`))).toBe("claims_malformed");
+  });
+});
+
 describe("the limit of length", () => {
   const token = sign(KEY);
 
@@ -112,6 +190,16 @@ describe("a header that was verified", () => {
     const kept = tokens.filter((token, index) => parse(token).header === parsed[index]?.header);
     expect(kept).toContain(tokens.at(-1));
     expect(kept.length).toBeLessThan(100);
+  });
+
+  it("makes room for others only when there is none, not for one that is kept already", () => {
+    const { parse, remember } = parser();
+    const tokens = Array.from({ length: 64 }, (_, index) => sign(KEY, { x: index }));
+    const parsed = tokens.map((token) => parse(token));
+    for (const one of [...parsed, ...parsed.slice(0, 1)]) remember(one);
+    for (const [index, token] of tokens.entries()) expect(parse(token).header).toBe(parsed[index]?.header);
+    remember(parse(sign(KEY, { x: "one more" })));
+    expect(parse(tokens[0] as string).header).not.toBe(parsed[0]?.header);
   });
 });
 

@@ -134,8 +134,10 @@ describe("refused is", () => {
   });
 
   it("nothing at 32 levels, where the innermost holds values still", () => {
-    const text = `${"[".repeat(31)}{"a":"\\u0061"}${"]".repeat(31)}`;
-    expect(parse(text)).toEqual(JSON.parse(text));
+    for (const value of ['"\\u0061"', "1", "true", "null"]) {
+      const text = `${"[".repeat(31)}{"a":${value}}${"]".repeat(31)}`;
+      expect(parse(text)).toEqual(JSON.parse(text));
+    }
   });
 
   it("never a whole pair of surrogates, escaped or not", () => {
