@@ -32,10 +32,9 @@ export function datedByArrival(ring: KeyRing, arrivedAt: number): KeyRing {
 function arrived(key: RingKey, { committedAt, policy }: KeyRing, arrivedAt: number): RingKey {
   const { publishedAt, emitAfter, retiredAt, acceptUntil } = key;
   const late = arrivedAt - committedAt;
-  const phase = phaseOf(key);
-  if (phase === "accepted" && publishedAt === committedAt && emitAfter !== null)
+  if (phaseOf(key) === "accepted" && publishedAt === committedAt && emitAfter !== null)
     return { ...key, publishedAt: arrivedAt, emitAfter: emitAfter + late };
-  if (phase === "retiring" && retiredAt === committedAt && acceptUntil !== null) {
+  if (retiredAt === committedAt && acceptUntil !== null) {
     // Whoever went by the earlier date may have dropped it, so no rollback may bring it back.
     const rolledBackAt = isOnEveryNode(key, policy, arrivedAt)
       ? key.rolledBackAt

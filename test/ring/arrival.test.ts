@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { datedByArrival } from "../../src/ring/arrival.ts";
 import { assertRing } from "../../src/ring/invariant.ts";
-import { accept, applyPolicy, emit, rollback } from "../../src/ring/step.ts";
+import { accept, applyPolicy, emit, pause, rollback } from "../../src/ring/step.ts";
 import { emitDueAt } from "../../src/ring/succession.ts";
 import { DAY, kidOf, type SampleRing, sampleRing } from "./sample-ring.ts";
 
@@ -39,6 +39,15 @@ describe("a commit that arrives late", () => {
     const before = { retiring: sample.key(1), emitting: sample.key(2) };
     arrivedLate(sample, 3000);
     expect({ retiring: sample.key(1), emitting: sample.key(2) }).toEqual(before);
+  });
+
+  it("nor of waiting keys and copies of the JWKS, when it began neither", () => {
+    const sample = sampleRing({ jwksCacheSeconds: 3600 });
+    sample.commit(applyPolicy(sample.ring, { ...sample.ring.policy, jwksCacheSeconds: 600 }, sample.now));
+    sample.wait(10).commit(pause(sample.ring, sample.now));
+    const { keys, jwksHeldUntil } = sample.ring;
+    arrivedLate(sample, 3000);
+    expect(sample.ring).toMatchObject({ keys, jwksHeldUntil });
   });
 
   it("makes a key wait for the copies of the JWKS that were made until the new policy came", () => {
