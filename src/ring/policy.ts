@@ -20,7 +20,7 @@ export interface RotationPolicy {
   readonly jwksCacheSeconds: number;
   /** T: longest lifetime of a token we sign; the signer refuses more. Default 900 (15 minutes). */
   readonly tokenSeconds: number;
-  /** S: clock difference tolerated between any two machines, and the rounding of instants to whole seconds. Default 30. */
+  /** S: clock difference tolerated between any two machines; three seconds of it pay for rounding instants. Default 30. */
   readonly skewSeconds: number;
   /** R: how often each node reloads the ring. Default 30. */
   readonly refreshSeconds: number;
