@@ -43,10 +43,11 @@ export function jwksChangesAt(ring: KeyRing, now: number): number | null {
 
 /**
  * A strong entity tag (RFC 9110 section 8.8.3) from what determines the body: the audit chain up to
- * this generation, and how many of its keys the clock has left. The same on every node, no hashing.
+ * this generation, and which of its keys the clock has left. The same on every node, no hashing.
  */
 export function jwksEtag(ring: KeyRing, now: number): string {
-  return `"${ring.auditTail.at(-1)?.hash ?? ring.id}.${publishedKeys(ring, now).length}"`;
+  const shown = ring.keys.map((key) => (isPublished(key, now) ? "1" : "0")).join("");
+  return `"${ring.auditTail.at(-1)?.hash ?? ring.id}.${shown}"`;
 }
 
 /** Only members named here are ever shown: an allow-list cannot forget a private one. */

@@ -40,6 +40,9 @@ function sizes(full: Summary, lean: Summary): Row[] {
   ];
 }
 
+/** So many broken promises are shown, each with how to see it again. */
+const SHOWN_MAX = 20;
+
 function promises(all: Summary): Row[] {
   const { commits, tokens, verified, served, refusedRevoked, unavailable, excused } = all;
   const rows = [
@@ -51,7 +54,7 @@ function promises(all: Summary): Row[] {
     row("no verdict: JWKS endpoint down", count(unavailable), true),
     row("no promise: edge too long, clock beyond skew, node cut off", count(excused), true),
   ];
-  const shown = all.broken.slice(0, 10).map(({ kind, seed, invariant, what }) => {
+  const shown = all.broken.slice(0, SHOWN_MAX).map(({ kind, seed, invariant, what }) => {
     return row(`${invariant}: ${what}`, `npm run simulate -- --kind ${kind} --seed ${seed}`, false);
   });
   return [...rows, ...shown];

@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { datedByArrival } from "../../src/ring/arrival.ts";
 import { assertRing } from "../../src/ring/invariant.ts";
+import { jwksEtag, publicJwks } from "../../src/ring/jwks.ts";
 import { accept, applyPolicy, emit, pause, rollback } from "../../src/ring/step.ts";
 import { emitDueAt } from "../../src/ring/succession.ts";
 import { DAY, kidOf, type SampleRing, sampleRing } from "./sample-ring.ts";
@@ -80,5 +81,23 @@ describe("a commit that arrives late", () => {
     const { ring, now } = sampleRing();
     for (const seconds of [-100, 0, 1]) expect(datedByArrival(ring, now + seconds)).toBe(ring);
     expect(datedByArrival(ring, now + 2)).not.toBe(ring);
+  });
+
+  it("never gives one entity tag to two bodies, however many keys each shows", () => {
+    const sample = sampleRing({ tokenSeconds: 10 * DAY }).wait(2000);
+    sample.commit(emit(sample.ring, kidOf(2), sample.now));
+    sample.tick();
+    sample.commit(applyPolicy(sample.ring, { ...sample.ring.policy, tokenSeconds: 60 }, sample.now));
+    for (const n of [3, 4]) {
+      sample.wait(2000).commit(emit(sample.ring, kidOf(n), sample.now));
+      if (n === 3) sample.tick();
+    }
+    const [inTime, late] = [sample.ring, datedByArrival(sample.ring, sample.now + 10 * DAY)];
+    const [before, after] = [sample.now + 2000, sample.now + 10 * DAY - 3000];
+    const kids = [publicJwks(inTime, before), publicJwks(late, after)].map(({ keys }) =>
+      keys.map(({ kid }) => kid),
+    );
+    expect(kids).toEqual([[1, 2, 4].map(kidOf), [2, 3, 4].map(kidOf)]);
+    expect(jwksEtag(inTime, before)).not.toBe(jwksEtag(late, after));
   });
 });

@@ -22,6 +22,8 @@ export class IssuingNode {
   /** Of operators. */
   commands = { given: 0, done: 0 };
   boots = 0;
+  /** For how long the machine had been suspended when the process started. */
+  suspendedBefore = 0;
   /** True time until which the process or the machine stands still. */
   frozenUntil = 0;
 
@@ -39,6 +41,7 @@ export class IssuingNode {
     const handle = this.store.handle(this.name);
     this.handle.isDead = true;
     this.handle = handle;
+    this.suspendedBefore = this.clock.suspendedSeconds;
     this.keys = null;
     this.answers = null;
     this.underWay.clear();

@@ -100,6 +100,8 @@ export class TroubleMaker {
     suspend: (node) => this.freeze(node, true),
     ahead: (node) => this.jump(node, this.chance.between(10, 400), this.chance.between(1, 300)),
     back: (node) => {
+      // A process whose machine slept, and whose clock is set back by as much, sees both of its clocks agree.
+      if (node.clock.suspendedSeconds !== node.suspendedBefore) return false;
       // Once it has stood for an emit hold, nobody can tell that it is behind.
       const lasts = this.chance.between(1, emitHold(this.ledger.policy).seconds / 2);
       return this.jump(node, -this.chance.between(10, 400), lasts);
