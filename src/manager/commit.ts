@@ -52,7 +52,7 @@ export function committer(options: {
 
   async function retrying(decide: Decide, cause: AuditCause, kek?: Kek): Promise<Committed> {
     // Tries whose answer was lost. One that is not to be seen may still be on its way.
-    const lost: { readonly ring: KeyRing; readonly event: AuditEvent }[] = [];
+    const lost: { readonly ring: KeyRing; readonly event: AuditEvent; readonly decidedAt: Reading }[] = [];
     const orUnknown = (error: unknown): never => {
       throw lost.length === 0 ? error : unknown(error);
     };
@@ -60,7 +60,10 @@ export function committer(options: {
       const base = await snapshots.reload().catch(orUnknown);
       const arrived = base === null ? undefined : lost.find(({ ring }) => isIn(ring, base.ring));
       if (lost.length > 0) onEvent({ type: "commit_reconciled", committed: arrived !== undefined });
-      if (base !== null && arrived !== undefined) return { snapshot: base, event: arrived.event };
+      if (base !== null && arrived !== undefined) {
+        const snapshot = snapshots.reconcile(base, arrived.ring, arrived.decidedAt);
+        return { snapshot, event: arrived.event };
+      }
 
       const decidedAt = readingOf(clock);
       const now = Math.max(decidedAt.now, base?.ring.committedAt ?? 0);
@@ -69,7 +72,7 @@ export function committer(options: {
       const next = await recorded(base?.ring ?? null, change, now, cause);
       const sealedWith = kek ?? base?.kek ?? options.kek;
       const outcome = await attempt(base, next, sealedWith, decidedAt).catch(orUnknown);
-      if (outcome === "unknown") lost.push({ ring: next, event: change.event });
+      if (outcome === "unknown") lost.push({ ring: next, event: change.event, decidedAt });
       else if (outcome !== "conflict") return { snapshot: outcome, event: change.event };
     }
     if (lost.length > 0) throw unknown();

@@ -50,6 +50,8 @@ export interface SnapshotHolder {
   ready(opened: OpenedRing): Promise<ReadyRing>;
   /** Takes up a ring that this node decided on at `decidedAt` and has now committed in place of `base`. */
   adopt(ready: ReadyRing, revision: string, decidedAt: Reading, base: Snapshot | null): Snapshot;
+  /** The same for one that it had no answer about, and has now found in the store. */
+  reconcile(found: Snapshot, ring: KeyRing, decidedAt: Reading): Snapshot;
 }
 
 export function snapshotHolder(options: SnapshotOptions): SnapshotHolder {
@@ -86,10 +88,24 @@ export function snapshotHolder(options: SnapshotOptions): SnapshotHolder {
   /** The ring by when it arrived. One that was seen before arrived then, whoever puts a copy of it back. */
   function asFirstSeen(ring: KeyRing, storedAt: number): KeyRing {
     if (current !== null && headOf(current.ring).hash === headOf(ring).hash) return current.ring;
-    const now = clock.now();
+    const takenAt = Math.floor(storedAt);
+    const { now, monotonic } = readingOf(clock);
     // A store whose clock is off by more than the skew is no witness.
-    const isPlausible = storedAt <= now + ring.policy.skewSeconds;
-    return isPlausible ? datedByArrival(ring, Math.min(now, Math.floor(storedAt))) : ring;
+    if (takenAt > now + ring.policy.skewSeconds) return ring;
+    const atMost = Math.min(now, takenAt);
+    if (current === null) return datedByArrival(ring, { borneOut: atMost, atMost });
+    const { readAt } = current;
+    const believable = readAt.now + Math.floor(monotonic - readAt.monotonic) + ring.policy.skewSeconds;
+    return datedByArrival(ring, { borneOut: Math.min(atMost, believable), atMost });
+  }
+
+  /** A ring of this node's own: it arrived between the decision and now. */
+  function asDecided(ring: KeyRing, decidedAt: Reading): KeyRing {
+    const reading = readingOf(clock);
+    return datedByArrival(ring, {
+      borneOut: ring.committedAt + Math.floor(reading.monotonic - decidedAt.monotonic),
+      atMost: ring.committedAt + Math.floor(secondsSince(decidedAt, reading)),
+    });
   }
 
   /** @param base what was current when this load or commit began: what it must not fall behind. */
@@ -141,11 +157,15 @@ export function snapshotHolder(options: SnapshotOptions): SnapshotHolder {
     current: () => current,
     reload,
     ready,
-    adopt(committed, revision, decidedAt, base) {
-      // By the clock that nobody adjusts: what it took is at least as long as the way to the store.
-      const took = Math.floor(clock.monotonic() - decidedAt.monotonic);
-      const ring = datedByArrival(committed.ring, committed.ring.committedAt + took);
-      return advance({ ...committed, ring }, revision, decidedAt, base, true);
+    adopt: (committed, revision, decidedAt, base) =>
+      advance({ ...committed, ring: asDecided(committed.ring, decidedAt) }, revision, decidedAt, base, true),
+    reconcile(found, committed, decidedAt) {
+      const isHead = headOf(found.ring).hash === headOf(committed).hash;
+      // A store that dates has said it already.
+      if (!isHead || current !== found || found.ring.committedAt !== committed.committedAt) return found;
+      current = { ...found, ring: asDecided(found.ring, decidedAt) };
+      options.onRead(current.ring, found.readAt);
+      return current;
     },
   };
 }

@@ -2,8 +2,8 @@
  * A second witness of time. The wall clock alone must not end a hold: if it jumps forward, the
  * monotonic clock knows better. Each hold is noted when this process first sees it, with what had
  * passed of it by then; the rest has to go by on the monotonic clock too. A hold that was not there
- * at the last look began after it, and of what its date says no more is believed than clocks may
- * differ by. What happened before the process started it cannot attest.
+ * at the last look began after it; and once the wall clock has jumped, no more of what a date says is
+ * believed than clocks may differ by. What happened before the process started it cannot attest.
  *
  * A wall clock that has jumped, either way, is not believed for any step, because what a step writes
  * is dated by it: not until it is back, or has stood its ground for an emit hold. A machine that
@@ -34,6 +34,8 @@ export function witness(): Witness {
   let believed: number | null = null;
   /** Since when it is ahead by something else, on the monotonic clock. */
   let doubtedSince: number | null = null;
+  /** Whether it has stood its ground after a jump: it may be right now, or have been before. */
+  let hasJumped = false;
 
   function doubts({ policy }: KeyRing, { now, monotonic }: Reading): ReturnType<Witness["doubts"]> {
     const ahead = now - monotonic;
@@ -47,14 +49,16 @@ export function witness(): Witness {
     if (!isSettled) return moved > 0 ? "clock_forward" : "clock_backward";
     // Clocks drift apart slowly, and that is no jump.
     believed = ahead;
+    hasJumped ||= doubtedSince !== null;
     doubtedSince = null;
     return null;
   }
 
   function note(hold: HoldUnderWay, { skewSeconds }: RotationPolicy, { now, monotonic }: Reading): Noted {
     const dated = now - hold.beganAt;
-    const passed =
-      lookedAt === null ? dated : Math.min(dated, monotonic - lookedAt, skewSeconds - CLOCK_GRAIN_SECONDS);
+    const sinceLook = monotonic - (lookedAt ?? Number.NEGATIVE_INFINITY);
+    const believable = hasJumped || doubtedSince !== null ? skewSeconds - CLOCK_GRAIN_SECONDS : Infinity;
+    const passed = lookedAt === null ? dated : Math.min(dated, sinceLook, believable);
     return noted.get(hold.name) ?? { at: monotonic, passed, beganAt: hold.beganAt };
   }
 

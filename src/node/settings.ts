@@ -123,7 +123,8 @@ export const SETTINGS: readonly Setting[] = [
   {
     name: "skewSeconds",
     default: String(DEFAULT_POLICY.skewSeconds),
-    about: "S: clock difference tolerated between two machines; three of it pay for rounding. Far more than NTP leaves.",
+    about:
+      "S: clock difference tolerated between two machines; three of it pay for rounding. Far more than NTP leaves.",
   },
   {
     name: "refreshSeconds",

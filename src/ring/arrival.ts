@@ -11,35 +11,59 @@ import { isOnEveryNode } from "./succession.ts";
 /** Both instants are rounded down to whole seconds, so less than this may be no time at all. The skew pays for it. */
 const ARRIVAL_SECONDS_MIN = 2;
 
+/** When the store took a commit, as far as is known. */
+export interface Arrival {
+  /** What the monotonic clock bears out. Nothing else may date a ring: a wall clock that jumped would spoil it. */
+  readonly borneOut: number;
+  /** What any clock says. A retired key is published until a hold after that, for longer than needed harms nobody. */
+  readonly atMost: number;
+}
+
 /**
- * The ring with the holds that its last commit began moved to `arrivedAt`, when the store took it.
+ * The ring with the holds that its last commit began moved to when the store took it.
  *
  * @returns `ring` itself when it arrived at once.
  */
-export function datedByArrival(ring: KeyRing, arrivedAt: number): KeyRing {
+export function datedByArrival(ring: KeyRing, { borneOut, atMost }: Arrival): KeyRing {
   const { committedAt, auditTail, jwksHeldUntil } = ring;
-  const late = arrivedAt - committedAt;
-  if (late < ARRIVAL_SECONDS_MIN) return ring;
+  if (Math.max(borneOut, atMost) - committedAt < ARRIVAL_SECONDS_MIN) return ring;
+  const late = Math.max(0, borneOut - committedAt);
+  const delay = { seconds: late, secondsAtMost: Math.max(late, atMost - committedAt) };
   const hasNewPolicy = auditTail.at(-1)?.event === "policy_changed";
   return {
     ...ring,
-    committedAt: arrivedAt,
+    committedAt: committedAt + late,
     jwksHeldUntil: jwksHeldUntil + (hasNewPolicy ? late : 0),
-    keys: ring.keys.map((key) => arrived(key, ring, arrivedAt)),
+    keys: ring.keys.map((key) => (hasNewPolicy ? keptBack(key, ring, late) : delayed(key, ring, delay))),
+    tombstones: ring.tombstones.map((tombstone) =>
+      tombstone.revokedAt === committedAt ? { ...tombstone, revokedAt: committedAt + late } : tombstone,
+    ),
   };
 }
 
-function arrived(key: RingKey, { committedAt, policy }: KeyRing, arrivedAt: number): RingKey {
-  const { publishedAt, emitAfter, retiredAt, acceptUntil } = key;
-  const late = arrivedAt - committedAt;
+interface Delay {
+  readonly seconds: number;
+  readonly secondsAtMost: number;
+}
+
+function delayed(key: RingKey, ring: KeyRing, { seconds, secondsAtMost }: Delay): RingKey {
+  const { committedAt } = ring;
+  const { publishedAt, emitAfter, retiredAt, acceptUntil, rolledBackAt } = key;
   if (phaseOf(key) === "accepted" && publishedAt === committedAt && emitAfter !== null)
-    return { ...key, publishedAt: arrivedAt, emitAfter: emitAfter + late };
-  if (retiredAt === committedAt && acceptUntil !== null) {
+    return { ...key, publishedAt: publishedAt + seconds, emitAfter: emitAfter + seconds };
+  if (retiredAt !== committedAt || acceptUntil === null) return key;
+  return {
+    ...key,
+    retiredAt: retiredAt + seconds,
+    acceptUntil: acceptUntil + secondsAtMost,
     // Whoever went by the earlier date may have dropped it, so no rollback may bring it back.
-    const rolledBackAt = isOnEveryNode(key, policy, arrivedAt)
-      ? key.rolledBackAt
-      : (key.rolledBackAt ?? arrivedAt);
-    return { ...key, retiredAt: arrivedAt, acceptUntil: acceptUntil + late, rolledBackAt };
-  }
-  return key;
+    rolledBackAt: isOnEveryNode(key, ring, committedAt + secondsAtMost)
+      ? rolledBackAt
+      : (rolledBackAt ?? committedAt + seconds),
+  };
+}
+
+/** A policy may have lengthened what was promised for a retired key, after some node had dropped it. */
+function keptBack(key: RingKey, { committedAt }: KeyRing, late: number): RingKey {
+  return key.retiredAt === null ? key : { ...key, rolledBackAt: key.rolledBackAt ?? committedAt + late };
 }

@@ -170,7 +170,7 @@ export function applyPolicy(ring: KeyRing, policy: RotationPolicy, now: number):
     retireHoldSeconds: longest(key.retireHoldSeconds, hold),
     // A key that some node has dropped stays dropped: a rollback must find it known everywhere or not at all.
     acceptUntil:
-      key.retiredAt !== null && isOnEveryNode(key, ring.policy, now)
+      key.retiredAt !== null && isOnEveryNode(key, ring, now)
         ? longest(key.acceptUntil, key.retiredAt + hold)
         : key.acceptUntil,
   }));

@@ -36,7 +36,7 @@ export function alreadyRolledBack(ring: KeyRing): boolean {
 /** The key that retired last, while every node still publishes it. */
 export function rollbackTarget(ring: KeyRing, now: number): RingKey | null {
   const candidates = keysIn(ring, "retiring")
-    .filter((key) => key.rolledBackAt === null && isOnEveryNode(key, ring.policy, now))
+    .filter((key) => key.rolledBackAt === null && isOnEveryNode(key, ring, now))
     .sort((a, b) => (b.retiredAt ?? 0) - (a.retiredAt ?? 0));
   return candidates[0] ?? null;
 }
@@ -45,8 +45,11 @@ export function rollbackTarget(ring: KeyRing, now: number): RingKey | null {
  * Whether no node has dropped the key yet, nor will before it reloads the ring: one whose clock is
  * ahead, or that has not reloaded, drops a retiring key up to skew + refresh before `acceptUntil`.
  */
-export function isOnEveryNode(key: RingKey, policy: RotationPolicy, now: number): boolean {
-  return now + policy.skewSeconds + policy.refreshSeconds < (key.acceptUntil ?? Infinity);
+export function isOnEveryNode(key: RingKey, ring: KeyRing, now: number): boolean {
+  const { policy } = ring;
+  // Some nodes may go by when the successor's emit was decided: arrival.ts moves `retiredAt`, never `emittedAt`.
+  const moved = Math.max(0, (key.retiredAt ?? 0) - (emitterOf(ring).emittedAt ?? 0));
+  return now + policy.skewSeconds + policy.refreshSeconds < (key.acceptUntil ?? Infinity) - moved;
 }
 
 /**

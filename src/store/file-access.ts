@@ -21,6 +21,7 @@ export interface OpenFile {
     readonly mode: number;
     readonly size: number;
     readonly ctimeMs: number;
+    readonly mtimeMs: number;
     isFile(): boolean;
   }>;
   readFile(): Promise<Uint8Array>;

@@ -25,6 +25,7 @@ import {
   type FileIo,
   makeFolder,
   nodeFileIo,
+  openFolder,
   refuseWideMode,
   syncFolder,
 } from "./file-access.ts";
@@ -67,7 +68,7 @@ export function fileStore(folder: string, io: FileIo = nodeFileIo): RingStore {
       if (newest === null) return null;
       await settle(newest.number);
       const { document, revision, linkedAt } = newest;
-      return { document, revision, storedAt: linkedAt };
+      return { document, revision, storedAt: Math.min(linkedAt, await namesChangedAt(home, io)) };
     },
     async replace(document, expected) {
       assertStorable(document);
@@ -80,6 +81,25 @@ export function fileStore(folder: string, io: FileIo = nodeFileIo): RingStore {
       return revisionOf(number, document);
     },
   };
+}
+
+/**
+ * When a name in the folder last came or went (stat(2), st_mtime): not before the newest ring file got its
+ * own, and moved by no chown, chmod or link made elsewhere, as that file's st_ctime is. The earlier of the
+ * two it is. Infinity where a folder cannot tell.
+ */
+async function namesChangedAt(folder: string, io: FileIo): Promise<number> {
+  try {
+    const opened = await openFolder(folder, io);
+    if (opened === null) return Infinity;
+    try {
+      return (await opened.stat()).mtimeMs / 1000;
+    } finally {
+      await opened.close();
+    }
+  } catch {
+    return Infinity;
+  }
 }
 
 interface Generation {

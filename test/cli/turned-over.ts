@@ -1,5 +1,5 @@
 /** A ring as it stands a minute after a turnover, for commands that have no month to wait for one. */
-
+import { utimes } from "node:fs/promises";
 import { createKeyManager, type KeyManager } from "../../src/manager/manager.ts";
 import { fileAuditLog } from "../../src/node/audit-log.ts";
 import { ringFolder } from "../../src/node/config.ts";
@@ -29,6 +29,8 @@ export async function turnedOver(place: string): Promise<KeyManager> {
   clock.advance(MONTH);
   await keys.tick();
   await keys.tick();
+  // Its folder too says that nothing has come or gone since then.
+  await utimes(ringFolder(config), clock.now(), clock.now());
   await (await fileAuditLog(config.auditLog)).append(keys.ring().auditTail);
   return keys;
 }

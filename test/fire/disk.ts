@@ -128,7 +128,7 @@ export class Disk {
     return {
       stat: async () => {
         const { content } = file();
-        return { mode: 0o600, size: content.length, ctimeMs: 0, isFile: () => true };
+        return { mode: 0o600, size: content.length, ctimeMs: 0, mtimeMs: 0, isFile: () => true };
       },
       readFile: async () => file().content,
       writeFile: async (content) => {

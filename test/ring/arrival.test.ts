@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { datedByArrival } from "../../src/ring/arrival.ts";
+import { type Arrival, datedByArrival } from "../../src/ring/arrival.ts";
 import { assertRing } from "../../src/ring/invariant.ts";
 import { jwksEtag, publicJwks } from "../../src/ring/jwks.ts";
 import { accept, applyPolicy, emit, pause, rollback } from "../../src/ring/step.ts";
@@ -8,10 +8,15 @@ import { DAY, kidOf, type SampleRing, sampleRing } from "./sample-ring.ts";
 
 const HOLD = 1200;
 
+/** All clocks agree. */
+function at(instant: number): Arrival {
+  return { borneOut: instant, atMost: instant };
+}
+
 /** The sample as whoever reads it sees it when its last commit arrived so late. */
 function arrivedLate(sample: SampleRing, seconds: number): SampleRing {
   sample.now += seconds;
-  sample.ring = datedByArrival(sample.ring, sample.now);
+  sample.ring = datedByArrival(sample.ring, at(sample.now));
   assertRing(sample.ring);
   return sample;
 }
@@ -79,8 +84,8 @@ describe("a commit that arrives late", () => {
 
   it("is dated as it was decided when it arrived within the rounding of instants", () => {
     const { ring, now } = sampleRing();
-    for (const seconds of [-100, 0, 1]) expect(datedByArrival(ring, now + seconds)).toBe(ring);
-    expect(datedByArrival(ring, now + 2)).not.toBe(ring);
+    for (const seconds of [-100, 0, 1]) expect(datedByArrival(ring, at(now + seconds))).toBe(ring);
+    expect(datedByArrival(ring, at(now + 2))).not.toBe(ring);
   });
 
   it("never gives one entity tag to two bodies, however many keys each shows", () => {
@@ -92,12 +97,25 @@ describe("a commit that arrives late", () => {
       sample.wait(2000).commit(emit(sample.ring, kidOf(n), sample.now));
       if (n === 3) sample.tick();
     }
-    const [inTime, late] = [sample.ring, datedByArrival(sample.ring, sample.now + 10 * DAY)];
+    const [inTime, late] = [sample.ring, datedByArrival(sample.ring, at(sample.now + 10 * DAY))];
     const [before, after] = [sample.now + 2000, sample.now + 10 * DAY - 3000];
     const kids = [publicJwks(inTime, before), publicJwks(late, after)].map(({ keys }) =>
       keys.map(({ kid }) => kid),
     );
     expect(kids).toEqual([[1, 2, 4].map(kidOf), [2, 3, 4].map(kidOf)]);
     expect(jwksEtag(inTime, before)).not.toBe(jwksEtag(late, after));
+  });
+
+  it("is dated by no more than the monotonic clock bears out, but keeps a retired key for what any clock says", () => {
+    const sample = sampleRing().wait(30 * DAY);
+    sample.commit(emit(sample.ring, kidOf(2), sample.now));
+    const { now } = sample;
+    const { acceptUntil } = sample.key(1);
+    sample.ring = datedByArrival(sample.ring, { borneOut: now + 5, atMost: now + 5000 });
+    expect(sample.ring.committedAt).toBe(now + 5);
+    expect(sample.key(1)).toMatchObject({ retiredAt: now + 5, acceptUntil: (acceptUntil ?? 0) + 5000 });
+    expect(datedByArrival(sample.ring, { borneOut: now - 100, atMost: now + 5000 }).committedAt).toBe(
+      now + 5,
+    );
   });
 });

@@ -50,7 +50,7 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
     patches: [
       {
         module: "ring/arrival.ts",
-        find: "if (late < ARRIVAL_SECONDS_MIN) return ring;",
+        find: "if (Math.max(borneOut, atMost) - committedAt < ARRIVAL_SECONDS_MIN) return ring;",
         replace: "return ring;",
       },
     ],
@@ -61,7 +61,7 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
     patches: [
       {
         module: "manager/witness.ts",
-        find: "Math.min(dated, monotonic - lookedAt, skewSeconds - CLOCK_GRAIN_SECONDS)",
+        find: "Math.min(dated, sinceLook, believable)",
         replace: "dated",
       },
     ],
@@ -206,7 +206,7 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
     patches: [
       {
         module: "ring/succession.ts",
-        find: "return now + policy.skewSeconds + policy.refreshSeconds < (key.acceptUntil ?? Infinity);",
+        find: "return now + policy.skewSeconds + policy.refreshSeconds < (key.acceptUntil ?? Infinity) - moved;",
         replace: "return now - 60 * policy.skewSeconds < (key.acceptUntil ?? Infinity);",
       },
     ],
