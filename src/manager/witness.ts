@@ -58,7 +58,7 @@ export function witness(): Witness {
     const dated = now - hold.beganAt;
     const sinceLook = monotonic - (lookedAt ?? Number.NEGATIVE_INFINITY);
     const believable = hasJumped || doubtedSince !== null ? skewSeconds - CLOCK_GRAIN_SECONDS : Infinity;
-    const passed = lookedAt === null ? dated : Math.min(dated, sinceLook, believable);
+    const passed = Math.max(0, lookedAt === null ? dated : Math.min(dated, sinceLook, believable));
     return noted.get(hold.name) ?? { at: monotonic, passed, beganAt: hold.beganAt };
   }
 
@@ -74,11 +74,8 @@ export function witness(): Witness {
       const waitsFor = kidWaitedFor(ring, step);
       const hold = holdsOf(ring).find(({ kid }) => kid === waitsFor);
       if (hold === undefined) return true;
-      const seen = note(hold, ring.policy, reading);
-      if (!hasPassed(hold, seen, reading)) return false;
-      const copies = earlierCopiesOf(ring);
-      const copiesSeen = note(copies, ring.policy, reading);
-      return !hold.isAccepted || seen.at < copiesSeen.at || hasPassed(copies, copiesSeen, reading);
+      const passed = (one: HoldUnderWay) => hasPassed(one, note(one, ring.policy, reading), reading);
+      return passed(hold) && (!hold.waitsForCopies || passed(earlierCopiesOf(ring)));
     },
   };
 }
@@ -119,16 +116,22 @@ function hasPassed(
 
 interface KeyHold extends HoldUnderWay {
   readonly kid: string;
-  readonly isAccepted: boolean;
+  /** Whether it was published after a change of policy, which `emitAfter` then heeds (ring/step.ts). */
+  readonly waitsForCopies: boolean;
 }
 
 function holdsOf(ring: KeyRing): KeyHold[] {
-  return [...keysIn(ring, "accepted"), ...keysIn(ring, "retiring")].flatMap((key) => {
-    const { kid, publishedAt, retiredAt, acceptUntil } = key;
-    const endsAt = acceptUntil ?? emitDueAt(key, ring.policy);
-    const beganAt = retiredAt ?? publishedAt;
-    if (endsAt === null || beganAt === null) return [];
-    return [{ kid, name: `${kid} ${beganAt}`, beganAt, endsAt, isAccepted: retiredAt === null }];
+  return [...keysIn(ring, "accepted"), ...keysIn(ring, "retiring")].flatMap((key): KeyHold[] => {
+    const { kid, publishedAt, emitAfter, retiredAt, acceptUntil, retireHoldSeconds } = key;
+    if (retiredAt !== null && acceptUntil !== null) {
+      // A retirement that arrived late is published until later, and waits for no more than its hold here.
+      const beganAt = acceptUntil - (retireHoldSeconds ?? 0);
+      return [{ kid, name: `${kid} ${retiredAt}`, beganAt, endsAt: acceptUntil, waitsForCopies: false }];
+    }
+    const endsAt = emitDueAt(key, ring.policy);
+    const waitsForCopies = (emitAfter ?? 0) >= ring.jwksHeldUntil;
+    if (publishedAt === null || endsAt === null) return [];
+    return [{ kid, name: `${kid} ${publishedAt}`, beganAt: publishedAt, endsAt, waitsForCopies }];
   });
 }
 

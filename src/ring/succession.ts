@@ -1,5 +1,5 @@
 /** Who may emit next, and who may emit again. */
-import { emitHold } from "./hold.ts";
+import { emitHold, maxAgeSeconds } from "./hold.ts";
 import { emitterOf, keysIn } from "./phase.ts";
 import type { RotationPolicy } from "./policy.ts";
 import type { KeyRing, RingKey } from "./ring.ts";
@@ -42,14 +42,16 @@ export function rollbackTarget(ring: KeyRing, now: number): RingKey | null {
 }
 
 /**
- * Whether no node has dropped the key yet, nor will before it reloads the ring: one whose clock is
- * ahead, or that has not reloaded, drops a retiring key up to skew + refresh before `acceptUntil`.
+ * Whether no node has dropped the key yet, nor will before it knows better: one whose clock is ahead drops a
+ * retiring key up to skew before `acceptUntil`, and one that is cut off from the store may serve what it knows
+ * for refresh + max-age.
  */
 export function isOnEveryNode(key: RingKey, ring: KeyRing, now: number): boolean {
   const { policy } = ring;
+  const unaware = policy.skewSeconds + policy.refreshSeconds + maxAgeSeconds(policy);
   // Some nodes may go by when the successor's emit was decided: arrival.ts moves `retiredAt`, never `emittedAt`.
   const moved = Math.max(0, (key.retiredAt ?? 0) - (emitterOf(ring).emittedAt ?? 0));
-  return now + policy.skewSeconds + policy.refreshSeconds < (key.acceptUntil ?? Infinity) - moved;
+  return now + unaware < (key.acceptUntil ?? Infinity) - moved;
 }
 
 /**

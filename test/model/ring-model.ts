@@ -152,7 +152,8 @@ function rollbackTarget(ring: ModelRing, now: number): ModelKey | undefined {
 }
 
 const isOnEveryNode = ({ policy }: ModelRing, key: ModelKey, now: number) =>
-  now + policy.skewSeconds + policy.refreshSeconds < (key.acceptUntil as number);
+  // Nobody who has not heard of the rollback serves a JWKS for longer than the cache less two fetches.
+  now + policy.jwksCacheSeconds - 2 * policy.fetchSeconds < (key.acceptUntil as number);
 
 /** Null: nothing to do. */
 export function rolledBack(ring: ModelRing, now: number): ModelRing | null | "rollback_impossible" {

@@ -67,8 +67,8 @@ describe("a commit that arrives late", () => {
 
   it("rules a rollback out where some node may have dropped the key meanwhile, and only there", () => {
     for (const [seconds, outcome] of [
-      [HOLD - 61, 1],
-      [HOLD - 60, "rollback_impossible"],
+      [HOLD - 591, 1],
+      [HOLD - 590, "rollback_impossible"],
     ] as const) {
       const sample = sampleRing().wait(30 * DAY);
       sample.commit(emit(sample.ring, kidOf(2), sample.now));

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { isKeyturnError } from "../../src/errors.ts";
+import { maxAgeSeconds } from "../../src/ring/hold.ts";
 import { rotationState } from "../../src/ring/plan.ts";
 import { accept, applyPolicy, emit, pause, requestRotation, revoke, rollback } from "../../src/ring/step.ts";
 import { rollbackTarget } from "../../src/ring/succession.ts";
@@ -110,11 +111,11 @@ describe("rollback is impossible", () => {
     );
   });
 
-  it("from the moment on when a node whose clock is ahead, or that lags, drops the old key", () => {
+  it("from the moment on when a node whose clock is ahead, or that is cut off, drops the old key", () => {
     const sample = turnedOver();
     const until = sample.key(1).acceptUntil ?? 0;
     const { skewSeconds, refreshSeconds } = sample.ring.policy;
-    sample.now = until - skewSeconds - refreshSeconds - 1;
+    sample.now = until - skewSeconds - refreshSeconds - maxAgeSeconds(sample.ring.policy) - 1;
     expect(refused(sample)).toBe(false);
     sample.now += 1;
     expect(refused(sample)).toBe(true);

@@ -61,8 +61,8 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
     patches: [
       {
         module: "manager/witness.ts",
-        find: "Math.min(dated, sinceLook, believable)",
-        replace: "dated",
+        find: "Math.min(dated, sinceLook, believable))",
+        replace: "dated)",
       },
     ],
   },
@@ -206,7 +206,7 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
     patches: [
       {
         module: "ring/succession.ts",
-        find: "return now + policy.skewSeconds + policy.refreshSeconds < (key.acceptUntil ?? Infinity) - moved;",
+        find: "return now + unaware < (key.acceptUntil ?? Infinity) - moved;",
         replace: "return now - 60 * policy.skewSeconds < (key.acceptUntil ?? Infinity);",
       },
     ],
