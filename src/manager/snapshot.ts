@@ -36,8 +36,8 @@ export interface SnapshotOptions {
   readonly clock: Clock;
   readonly tokenTyp: string;
   readonly anchor?: Anchor | undefined;
-  /** Told of every ring read and found good, with the clocks of when it was read. */
-  readonly onRead: (ring: KeyRing, readAt: Reading) => void;
+  /** Told of every ring read and found good, with the clocks of when it was asked for and of now. */
+  readonly onRead: (ring: KeyRing, askedAt: Reading, reading: Reading) => void;
   readonly onEvent: OnEvent;
 }
 
@@ -125,7 +125,7 @@ export function snapshotHolder(options: SnapshotOptions): SnapshotHolder {
     if (current !== null) assertForward(opened.ring, headOf(current.ring));
     const seen = current?.ring.generation ?? 0;
     current = { ...opened, revision, readAt };
-    options.onRead(opened.ring, readAt);
+    options.onRead(opened.ring, readAt, readingOf(clock));
     const records = opened.ring.auditTail.filter((record) => record.generation > seen);
     if (records.length > 0) onEvent({ type: "ring_advanced", records, own });
     return current;
@@ -135,7 +135,7 @@ export function snapshotHolder(options: SnapshotOptions): SnapshotHolder {
     // A slow read may answer after a later one.
     if (readAt.monotonic < snapshot.readAt.monotonic) return snapshot;
     current = { ...snapshot, readAt };
-    options.onRead(snapshot.ring, readAt);
+    options.onRead(snapshot.ring, readAt, readingOf(clock));
     return current;
   }
 
@@ -164,7 +164,7 @@ export function snapshotHolder(options: SnapshotOptions): SnapshotHolder {
       // A store that dates has said it already.
       if (!isHead || current !== found || found.ring.committedAt !== committed.committedAt) return found;
       current = { ...found, ring: asDecided(found.ring, decidedAt) };
-      options.onRead(current.ring, found.readAt);
+      options.onRead(current.ring, found.readAt, readingOf(clock));
       return current;
     },
   };

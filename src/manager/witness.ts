@@ -18,8 +18,8 @@ import type { KeyRing } from "../ring/ring.ts";
 import { emitDueAt, nextEmitter } from "../ring/succession.ts";
 
 export interface Witness {
-  /** Notes the clocks, and the holds of a ring that was just read. */
-  observe(ring: KeyRing, reading: Reading): void;
+  /** Notes the clocks, and the holds of a ring that was asked for at `askedAt` and is here now, at `reading`. */
+  observe(ring: KeyRing, askedAt: Reading, reading: Reading): void;
   /** Which way the wall clock has jumped, as far as the monotonic clock can tell; null when it may be believed. */
   doubts(ring: KeyRing, reading: Reading): "clock_forward" | "clock_backward" | null;
   /** Whether the hold that `step` waits for has passed on the monotonic clock too. */
@@ -28,7 +28,7 @@ export interface Witness {
 
 export function witness(): Witness {
   let noted = new Map<string, Noted>();
-  /** When the last look was, on the monotonic clock. */
+  /** When the last look began, on the monotonic clock: what it did not show began after that. */
   let lookedAt: number | null = null;
   /** By how much the wall clock was ahead of the monotonic one when both were last believed. */
   let believed: number | null = null;
@@ -59,15 +59,15 @@ export function witness(): Witness {
     const sinceLook = monotonic - (lookedAt ?? Number.NEGATIVE_INFINITY);
     const believable = hasJumped || doubtedSince !== null ? skewSeconds - CLOCK_GRAIN_SECONDS : Infinity;
     const passed = Math.max(0, lookedAt === null ? dated : Math.min(dated, sinceLook, believable));
-    return noted.get(hold.name) ?? { at: monotonic, passed, beganAt: hold.beganAt };
+    return noted.get(hold.name) ?? { at: monotonic, passed, seconds: hold.seconds };
   }
 
   return {
-    observe(ring, reading) {
+    observe(ring, askedAt, reading) {
       doubts(ring, reading);
       const holds = [...holdsOf(ring), earlierCopiesOf(ring)];
       noted = new Map(holds.map((hold) => [hold.name, note(hold, ring.policy, reading)]));
-      lookedAt = reading.monotonic;
+      lookedAt = askedAt.monotonic;
     },
     doubts,
     confirms(ring, step, reading) {
@@ -94,24 +94,21 @@ const CLOCK_GRAIN_SECONDS = 1;
 interface Noted {
   /** On the monotonic clock. */
   readonly at: number;
-  /** Seconds of it that had passed by then. */
+  /** Seconds of it that had passed by then, and how many it had in all. */
   readonly passed: number;
-  readonly beganAt: number;
+  readonly seconds: number;
 }
 
 interface HoldUnderWay {
   /** What waits: the same however a policy moves the end. */
   readonly name: string;
   readonly beganAt: number;
-  readonly endsAt: number;
+  readonly seconds: number;
 }
 
-function hasPassed(
-  { endsAt }: HoldUnderWay,
-  { at, passed, beganAt }: Noted,
-  { monotonic }: Reading,
-): boolean {
-  return passed + monotonic - at >= endsAt - beganAt - CLOCK_GRAIN_SECONDS;
+/** It may have grown longer since it was first seen, and never shorter. */
+function hasPassed({ seconds }: HoldUnderWay, noted: Noted, { monotonic }: Reading): boolean {
+  return noted.passed + monotonic - noted.at >= Math.max(seconds, noted.seconds) - CLOCK_GRAIN_SECONDS;
 }
 
 interface KeyHold extends HoldUnderWay {
@@ -125,17 +122,31 @@ function holdsOf(ring: KeyRing): KeyHold[] {
     const { kid, publishedAt, emitAfter, retiredAt, acceptUntil, retireHoldSeconds } = key;
     if (retiredAt !== null && acceptUntil !== null) {
       // A retirement that arrived late is published until later, and waits for no more than its hold here.
-      const beganAt = acceptUntil - (retireHoldSeconds ?? 0);
-      return [{ kid, name: `${kid} ${retiredAt}`, beganAt, endsAt: acceptUntil, waitsForCopies: false }];
+      const seconds = retireHoldSeconds ?? 0;
+      const beganAt = acceptUntil - seconds;
+      return [{ kid, name: `${kid} ${retiredAt}`, beganAt, seconds, waitsForCopies: false }];
     }
     const endsAt = emitDueAt(key, ring.policy);
     const waitsForCopies = (emitAfter ?? 0) >= ring.jwksHeldUntil;
     if (publishedAt === null || endsAt === null) return [];
-    return [{ kid, name: `${kid} ${publishedAt}`, beganAt: publishedAt, endsAt, waitsForCopies }];
+    return [
+      {
+        kid,
+        name: `${kid} ${publishedAt}`,
+        beganAt: publishedAt,
+        seconds: endsAt - publishedAt,
+        waitsForCopies,
+      },
+    ];
   });
 }
 
 /** How long copies of the JWKS live that were made under an earlier policy: a key published since waits for them too. */
-function earlierCopiesOf({ committedAt, jwksHeldUntil }: KeyRing): HoldUnderWay {
-  return { name: `copies ${jwksHeldUntil}`, beganAt: committedAt, endsAt: jwksHeldUntil };
+function earlierCopiesOf({ committedAt, jwksHeldUntil, auditTail }: KeyRing): HoldUnderWay {
+  const change = auditTail.findLast(({ event }) => event === "policy_changed")?.generation ?? 0;
+  return {
+    name: `copies ${change} ${jwksHeldUntil}`,
+    beganAt: committedAt,
+    seconds: jwksHeldUntil - committedAt,
+  };
 }
