@@ -7,43 +7,62 @@ import { describe, expect, it } from "vitest";
 const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   "errors.ts": [],
   "clock.ts": [],
+  "deadline.ts": [],
+  "answer.ts": [],
+  "chance.ts": [],
+  "safe-url.ts": [],
   "schema.ts": ["errors.ts"],
+  "strict-json.ts": [],
   ring: ["errors.ts", "schema.ts"],
   keys: ["errors.ts", "ring"],
-  store: ["errors.ts"],
-  telemetry: ["errors.ts", "ring"],
+  store: ["errors.ts", "clock.ts", "deadline.ts"],
+  telemetry: ["errors.ts", "clock.ts", "ring", "store"],
   // It knows JWKS, and nothing of how ours come about.
-  verifier: ["errors.ts", "clock.ts"],
+  verifier: [
+    "errors.ts",
+    "clock.ts",
+    "strict-json.ts",
+    "deadline.ts",
+    "answer.ts",
+    "chance.ts",
+    "safe-url.ts",
+  ],
   manager: ["errors.ts", "clock.ts", "ring", "keys", "store", "telemetry"],
-  http: ["errors.ts", "schema.ts", "ring", "telemetry", "manager"],
+  http: ["errors.ts", "schema.ts", "strict-json.ts", "api-tokens", "ring", "telemetry", "manager"],
   testing: ["errors.ts", "clock.ts", "ring", "keys", "store", "telemetry", "manager", "http"],
   node: [
     "errors.ts",
     "clock.ts",
+    "safe-url.ts",
+    "answer.ts",
+    "chance.ts",
     "schema.ts",
+    "api-tokens",
     "ring",
     "keys",
     "store",
     "telemetry",
+    "client",
     "verifier",
     "manager",
     "http",
   ],
   rehearsal: ["errors.ts", "clock.ts", "ring", "verifier", "manager"],
-  cli: ["errors.ts", "ring", "telemetry", "verifier", "manager", "node", "rehearsal"],
-  "index.ts": ["errors.ts", "clock.ts", "ring", "keys", "store", "telemetry", "manager"],
+  cli: ["errors.ts", "api-tokens", "ring", "telemetry", "verifier", "manager", "node", "rehearsal"],
+  "index.ts": ["api-tokens", "errors.ts", "clock.ts", "ring", "keys", "store", "telemetry", "manager"],
 };
 
 /** Packages from outside, and the only folders that may know them. */
 const MAY_USE: Readonly<Record<string, readonly string[]>> = {
-  jose: ["keys", "ring", "rehearsal"],
-  zod: ["ring", "http", "node", "schema.ts"],
-  canonicalize: ["ring"],
+  jose: ["api-tokens", "keys", "ring", "rehearsal"],
+  zod: ["api-tokens", "ring", "http", "node", "schema.ts"],
+  canonicalize: ["api-tokens", "ring"],
   "fastest-levenshtein": ["schema.ts"],
   hono: ["http", "verifier"],
   "@hono/node-server": ["node"],
   "node-cron": ["node"],
   pino: ["node"],
+  "prom-client": ["telemetry"],
   yaml: ["node"],
   commander: ["cli"],
   // Development dependencies: imported when they are there.
@@ -60,15 +79,22 @@ const AT_HOME: readonly { readonly what: RegExp; readonly homes: readonly string
   { what: /\bMath\.random\(/, homes: [] },
   { what: /\bconsole\./, homes: [] },
   { what: /\bprocess\.env\b/, homes: ["cli"] },
-  { what: /\bgetRandomValues\(|\brandomUUID\(/, homes: ["keys", "verifier/config.ts"] },
+  { what: /\bgetRandomValues\(|\brandomUUID\(/, homes: ["keys", "chance.ts"] },
 ];
 
 /** Runtimes without Node must be able to load these. */
 const NO_NODE = [
   "errors.ts",
   "clock.ts",
+  "deadline.ts",
+  "answer.ts",
+  "chance.ts",
+  "safe-url.ts",
+  "client",
   "schema.ts",
+  "strict-json.ts",
   "ring",
+  "api-tokens",
   "telemetry",
   "manager",
   "http",
@@ -147,6 +173,13 @@ it("needs nothing of Node to load the entry point `keyturn`", () => {
   expect([...packages].filter((name) => name.startsWith("node:"))).toEqual([]);
   expect(files.size).toBeGreaterThan(20);
 });
+
+it.each(["index.ts", "http/index.ts", "verifier/index.ts"])(
+  "leaves metrics to who asks for them in %s",
+  (entry) => {
+    expect([...loadedBy(entry).packages]).not.toContain("prom-client");
+  },
+);
 
 it.each(["verifier/index.ts", "verifier/fetch.ts", "verifier/hono.ts"])(
   "needs no package at all to load %s",

@@ -1,6 +1,8 @@
 /** Options, completed with defaults and judged as a whole before anything is done. */
+import { systemChance } from "../chance.ts";
 import { type Clock, systemClock } from "../clock.ts";
 import { KeyturnError, type Problem } from "../errors.ts";
+import { isSafeUrl } from "../safe-url.ts";
 import { isVerifyAlgorithm, VERIFY_ALGORITHMS, type VerifyAlgorithm } from "./algorithms.ts";
 import { type Expectations, normalTyp } from "./claims.ts";
 import type { OnVerifierEvent } from "./events.ts";
@@ -136,7 +138,7 @@ export function completeOptions(options: VerifierOptions): VerifierConfig {
     snapshots: options.snapshots ?? null,
     fetch: options.fetch ?? null,
     clock: options.clock ?? systemClock,
-    random: options.random ?? systemRandom,
+    random: options.random ?? systemChance,
     onEvent: options.onEvent ?? (() => undefined),
     trace: options.trace ?? null,
   };
@@ -191,21 +193,14 @@ function keysConfig(
     const document = jwksOf(jwks, maxKeys);
     if (document !== null) return { document };
     wrong("jwks", `Expected { keys: [...] } with at most ${maxKeys} keys.`);
-  } else if (jwks !== undefined || !URL.canParse(String(jwksUrl)) || !isSafe(new URL(String(jwksUrl)))) {
+  } else if (jwks !== undefined || !URL.canParse(String(jwksUrl)) || !isSafeUrl(new URL(String(jwksUrl)))) {
+    // Whoever can change the JWKS on its way can sign.
     wrong(
       "jwksUrl",
       "Expected an https URL without a password, or http on loopback; or `jwks` in its place.",
     );
   }
   return { url: String(jwksUrl) };
-}
-
-/** Whoever can change the JWKS on its way can sign: so it comes over TLS, or does not leave the machine. */
-function isSafe({ protocol, hostname, username, password }: URL): boolean {
-  if (username !== "" || password !== "") return false;
-  return (
-    protocol === "https:" || (protocol === "http:" && /^(localhost|127(\.\d+){3}|\[::1\])$/.test(hostname))
-  );
 }
 
 function isAmount(value: unknown, orNone: boolean): boolean {
@@ -218,10 +213,6 @@ function isText(value: unknown): value is string {
 
 function isListOfText(value: unknown): value is readonly string[] {
   return Array.isArray(value) && value.length > 0 && value.every(isText);
-}
-
-function systemRandom(): number {
-  return (crypto.getRandomValues(new Uint32Array(1))[0] as number) / 2 ** 32;
 }
 
 function invalid(problems: readonly Problem[]): KeyturnError {

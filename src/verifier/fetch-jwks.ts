@@ -2,7 +2,8 @@
  * One request for a JWKS, and nothing that a server could do with it: one deadline over headers and
  * body, a cap on the body as it comes out of any compression, no redirect to elsewhere.
  */
-import { isTimeout, withinSeconds } from "./deadline.ts";
+import { isRedirect, leaveUnread, readAtMost, retryAfterSeconds } from "../answer.ts";
+import { isTimeout, withinSeconds } from "../deadline.ts";
 import { type JwksDocument, parseJwks } from "./jwks-document.ts";
 
 /** Why a JWKS did not come. Stable. */
@@ -80,17 +81,14 @@ async function request(
     Accept: "application/jwk-set+json, application/json",
     ...(etag === null ? {} : { "If-None-Match": etag }),
   };
-  // Not "error", which Workers do not have. A browser hides where a redirect leads: status 0.
+  // Not "error", which Workers do not have.
   const response = await fetcher(url, { headers, redirect: "manual", signal });
   const freshness = freshnessOf(response.headers);
   if (response.status === 304 && etag !== null) return { kind: "unchanged", ...freshness };
   if (response.status !== 200) {
-    // An unread body would keep its connection.
-    void response.body?.cancel().catch(() => undefined);
-    const isRedirect =
-      response.type === "opaqueredirect" ||
-      (response.status >= 301 && response.status <= 308 && response.status !== 304);
-    return failed(isRedirect ? "redirect" : "status", response.status, retryAfter(response.headers, now));
+    leaveUnread(response);
+    const because = isRedirect(response) ? "redirect" : "status";
+    return failed(because, response.status, retryAfterSeconds(response.headers, now));
   }
   const body = await readAtMost(response, maxJwksBytes);
   if (body === null) return failed("too_large", response.status);
@@ -105,30 +103,6 @@ async function request(
   };
 }
 
-/** The whole body, or null where it is larger. What is declared is not believed, only counted. */
-async function readAtMost(response: Response, maxBytes: number): Promise<Uint8Array | null> {
-  const chunks: Uint8Array[] = [];
-  let length = 0;
-  const reader = response.body?.getReader();
-  for (;;) {
-    const { done, value } = (await reader?.read()) ?? { done: true };
-    if (done || value === undefined) break;
-    length += value.length;
-    if (length > maxBytes) {
-      void reader?.cancel().catch(() => undefined);
-      return null;
-    }
-    chunks.push(value);
-  }
-  const body = new Uint8Array(length);
-  let at = 0;
-  for (const chunk of chunks) {
-    body.set(chunk, at);
-    at += chunk.length;
-  }
-  return body;
-}
-
 /** RFC 9111 sections 5.1 and 5.2.2. What must not be kept, or only after asking, is as old as can be. */
 function freshnessOf(headers: Headers): { maxAgeSeconds: number | null; ageSeconds: number } {
   const control = headers.get("Cache-Control")?.toLowerCase() ?? "";
@@ -139,14 +113,6 @@ function freshnessOf(headers: Headers): { maxAgeSeconds: number | null; ageSecon
     maxAgeSeconds: mustAsk ? 0 : maxAge === undefined ? null : Number(maxAge),
     ageSeconds: Number(age ?? 0),
   };
-}
-
-/** Seconds or a date (RFC 9110 section 10.2.3). */
-function retryAfter(headers: Headers, now: number): number | null {
-  const value = headers.get("Retry-After")?.trim() ?? "";
-  if (/^\d{1,10}$/.test(value)) return Number(value);
-  const date = Date.parse(value);
-  return Number.isNaN(date) ? null : Math.max(0, date / 1000 - now);
 }
 
 export function failed(

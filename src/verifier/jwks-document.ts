@@ -1,6 +1,7 @@
 /** The body of a JWKS (RFC 7517 section 5), from wherever it came, before its keys are looked at. */
+
+import { parseStrictJson } from "../strict-json.ts";
 import { isObject } from "./parse.ts";
-import { parseStrictJson } from "./strict-json.ts";
 
 export interface JwksDocument {
   readonly keys: readonly unknown[];

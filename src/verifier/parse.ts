@@ -2,10 +2,11 @@
  * From a string to a token whose every part is of the right form: the one parser for all paths. It
  * judges form alone. Whether to believe what the token says is for the signature, then for claims.ts.
  */
+
+import { parseStrictJson } from "../strict-json.ts";
 import { isVerifyAlgorithm, type VerifyAlgorithm } from "./algorithms.ts";
 import { decodeBase64url } from "./base64url.ts";
 import { VerifyError } from "./refusal.ts";
-import { parseStrictJson } from "./strict-json.ts";
 
 /** The protected header (RFC 7515 section 4), as far as a verifier looks at it. */
 export interface Header {

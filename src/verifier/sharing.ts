@@ -1,6 +1,6 @@
 /** An issuer's answers as they go to other processes or isolates, and come from them. */
 import { type Clock, readingOf } from "../clock.ts";
-import { withinSeconds } from "./deadline.ts";
+import { withinSeconds } from "../deadline.ts";
 import type { SourceEvent } from "./events.ts";
 import { type FreshnessLimits, type Validity, validityOf } from "./freshness.ts";
 import type { Origin } from "./held-keys.ts";

@@ -4,8 +4,9 @@
  * instant at which it was given: it grows old where it lies, and is checked like one from the network.
  * Whoever can write the store can name keys: keep it as you keep the configuration.
  */
+
+import { parseStrictJson } from "../strict-json.ts";
 import { isObject } from "./parse.ts";
-import { parseStrictJson } from "./strict-json.ts";
 
 /** Where snapshots are kept. Failures of any kind are survived: it is a cache. */
 export interface SnapshotStore {

@@ -1,6 +1,6 @@
 /** One request at a time, and nobody who waits for ever on one that is lost. */
 import { describe, expect, it } from "vitest";
-import { withinSeconds } from "../../src/verifier/deadline.ts";
+import { withinSeconds } from "../../src/deadline.ts";
 import { singleFlight } from "../../src/verifier/flight.ts";
 import { manualClock } from "../manager/manual-clock.ts";
 import {

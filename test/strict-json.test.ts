@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { parseStrictJson } from "../../src/verifier/strict-json.ts";
+import { parseStrictJson } from "../src/strict-json.ts";
 
 const bytesOf = (text: string) => new TextEncoder().encode(text);
 const parse = (text: string) => parseStrictJson(bytesOf(text));

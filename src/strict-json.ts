@@ -13,14 +13,17 @@ const BACKSLASH = 0x5c;
 
 const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
-/** The value, frozen through and through; undefined where the bytes are not strict JSON. */
-export function parseStrictJson(bytes: Uint8Array): unknown {
+/**
+ * The value, frozen through and through; undefined where the bytes are not strict JSON, or nest objects and
+ * lists deeper than `depthMax`.
+ */
+export function parseStrictJson(bytes: Uint8Array, depthMax: number = DEPTH_MAX): unknown {
   try {
     const text = utf8.decode(bytes);
     const members = countMembers(bytes);
     const value: unknown = JSON.parse(text);
     // Half of a surrogate pair can only come from an escape, once the bytes are UTF-8.
-    const found = freezeAndCount(value, text.includes("\\u"), DEPTH_MAX);
+    const found = freezeAndCount(value, text.includes("\\u"), depthMax);
     // JSON.parse keeps one of several members of a name: then there are fewer than were written.
     return found === members ? value : undefined;
   } catch {
