@@ -4,6 +4,7 @@
  */
 import type { ContentfulStatusCode } from "hono/utils/http-status";
 import { type ErrorCode, isKeyturnError, KeyturnError, type Problem } from "../errors.ts";
+import { RateLimited } from "./rate-limit.ts";
 
 const STATUS: Readonly<Record<ErrorCode, ContentfulStatusCode>> = {
   usage: 500,
@@ -16,7 +17,19 @@ const STATUS: Readonly<Record<ErrorCode, ContentfulStatusCode>> = {
   kek_invalid: 500,
   kek_mismatch: 503,
   api_token_invalid: 500,
+  api_token_unknown: 404,
+  api_token_ended: 409,
+  api_tokens_full: 409,
+  api_token_order_invalid: 422,
+  scope_exceeded: 403,
+  api_tokens_corrupt: 503,
+  api_tokens_tampered: 503,
+  api_tokens_rolled_back: 503,
   ring_missing: 503,
+  ring_exists: 409,
+  import_invalid: 422,
+  passphrase_invalid: 422,
+  doctor_failed: 500,
   ring_corrupt: 503,
   ring_tampered: 503,
   ring_invalid: 503,
@@ -29,6 +42,8 @@ const STATUS: Readonly<Record<ErrorCode, ContentfulStatusCode>> = {
   conflict: 409,
   commit_unknown: 503,
   kid_unknown: 404,
+  kid_revoked: 409,
+  kid_is_emitter: 409,
   reason_invalid: 422,
   rollback_impossible: 409,
   policy_mismatch: 409,
@@ -40,17 +55,32 @@ const STATUS: Readonly<Record<ErrorCode, ContentfulStatusCode>> = {
   token_invalid: 422,
   jwks_unavailable: 503,
   unauthenticated: 401,
+  forbidden: 403,
+  token_in_query: 400,
+  cross_origin: 403,
+  rate_limited: 429,
   not_found: 404,
   method_not_allowed: 405,
+  request_invalid: 400,
   body_invalid: 400,
+  fields_invalid: 422,
   body_too_large: 413,
   media_type_unsupported: 415,
+  precondition_required: 428,
+  precondition_failed: 412,
+  idempotency_mismatch: 422,
+  service_unavailable: 503,
+  service_refused: 500,
+  client_closed: 500,
   audit_broken: 500,
+  audit_backlog: 503,
+  audit_undelivered: 503,
   rehearsal_failed: 500,
   internal: 500,
 };
 
-const RETRY_AFTER_SECONDS = 5;
+/** A node that restarts or reads its ring again needs a second or two; whoever waits for a token has about ten. */
+const RETRY_AFTER_SECONDS = 2;
 
 interface ProblemDocument {
   readonly type: string;
@@ -60,6 +90,11 @@ interface ProblemDocument {
   readonly detail?: string;
   readonly fix?: string;
   readonly problems?: readonly Problem[];
+}
+
+/** Whether an error is no mistake of the caller's, but something for the operator's log. */
+export function isFailure(error: unknown): boolean {
+  return !isKeyturnError(error) || STATUS[error.code] >= 500;
 }
 
 /** Any error as a response; what is not keyturn's own is `internal` and says nothing. */
@@ -72,6 +107,7 @@ export function problemResponse(error: unknown, headers: Readonly<Record<string,
       "Content-Type": "application/problem+json",
       "Cache-Control": "no-store",
       ...(status === 503 ? { "Retry-After": String(RETRY_AFTER_SECONDS) } : {}),
+      ...(known instanceof RateLimited ? { "Retry-After": String(known.retryAfterSeconds) } : {}),
       ...(status === 401 ? { "WWW-Authenticate": 'Bearer realm="keyturn"' } : {}),
       ...headers,
     },

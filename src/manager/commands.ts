@@ -7,11 +7,14 @@ import { revocationBoundSeconds } from "../ring/hold.ts";
 import { emitterOf } from "../ring/phase.ts";
 import { rotationState } from "../ring/plan.ts";
 import { parsePolicy, type RotationPolicy } from "../ring/policy.ts";
+import { printable } from "../ring/printable.ts";
 import { type KeyRing, type RingKey, ROUTINE_REASONS } from "../ring/ring.ts";
 import * as rules from "../ring/step.ts";
 import { emitDueAt, nextEmitter, successorOf } from "../ring/succession.ts";
+import { heldByAudit } from "./audit-hold.ts";
 import type { Decide } from "./commit.ts";
 import { freshKey } from "./fresh-key.ts";
+import { assertMeant, assertSpared } from "./precondition.ts";
 import type { Snapshot } from "./snapshot.ts";
 import { isBehind, type Node } from "./tick.ts";
 
@@ -21,6 +24,14 @@ export interface Command {
   readonly actor?: string;
   /** At most 500 printable characters; required where a command takes trust away. */
   readonly reason?: string;
+  /** Generations of the ring that the command is meant for; on any other it is refused with `precondition_failed`. Default: any. */
+  readonly ifGeneration?: readonly number[];
+}
+
+export interface RevokeCommand extends Command {
+  readonly reason: string;
+  /** Whether to refuse, with `kid_is_emitter`, when the key signs at that moment. Default false. */
+  readonly sparesEmitter?: boolean;
 }
 
 export interface Outcome {
@@ -56,8 +67,8 @@ export interface Commands {
   rotate(command?: Command): Promise<RotateOutcome>;
   /** The key that retired last emits again, in place of the present one. @throws KeyturnError `rollback_impossible`, `reason_invalid`, `clock_implausible` */
   rollback(command: Command & { readonly reason: string }): Promise<Outcome>;
-  /** Takes a key out of the JWKS at once. @throws KeyturnError `kid_unknown`, `reason_invalid` */
-  revoke(kid: string, command: Command & { readonly reason: string }): Promise<RevokeOutcome>;
+  /** Takes a key out of the JWKS at once. @throws KeyturnError `kid_unknown`, `kid_is_emitter`, `reason_invalid` */
+  revoke(kid: string, command: RevokeCommand): Promise<RevokeOutcome>;
   /** Stops the automatic steps; commands still work. */
   pause(command?: Command): Promise<Outcome>;
   resume(command?: Command): Promise<Outcome>;
@@ -77,10 +88,9 @@ const UNBOUNDED_VERIFIERS = [
   "nodes cut off from the store, which go on serving the ring that they read last: take them out",
 ];
 
-const REASON_LENGTH_MAX = 500;
-
 export function commands(node: Node, adopt: (policy: RotationPolicy) => void): Commands {
-  const { commit, clock, witness } = node;
+  const { clock, witness } = node;
+  const commit = heldByAudit(node.commit, node.auditRoom);
 
   async function outcome(decide: Decide, cause: AuditCause): Promise<Outcome> {
     const { snapshot, event } = await commit(decide, cause);
@@ -122,7 +132,7 @@ export function commands(node: Node, adopt: (policy: RotationPolicy) => void): C
           }
           found.rotation = "scheduled";
           return rules.requestRotation(ring, now);
-        }),
+        }, command),
         causeOf(command),
       );
       const next = nextEmitter(snapshot.ring);
@@ -136,7 +146,7 @@ export function commands(node: Node, adopt: (policy: RotationPolicy) => void): C
         onRing(({ ring }, now) => {
           assertNotBehind(ring);
           return rules.rollback(ring, now);
-        }),
+        }, command),
         causeOf(command, "required"),
       );
     },
@@ -146,11 +156,12 @@ export function commands(node: Node, adopt: (policy: RotationPolicy) => void): C
       const fresh = freshKey();
       const { snapshot, event } = await commit(
         onRing(async ({ ring, kek }, now) => {
+          assertSpared(ring, kid, command.sparesEmitter);
           const attested = isAttested(ring, now);
           const needed = kid === emitterOf(ring).kid && successorOf(ring, now, attested).how === "fresh";
           const key = needed ? await fresh(ring.policy, ring.id, kek) : null;
           return rules.revoke(ring, kid, cause.reason as string, now, key, attested);
-        }),
+        }, command),
         cause,
       );
       const revokedAt =
@@ -170,14 +181,14 @@ export function commands(node: Node, adopt: (policy: RotationPolicy) => void): C
 
     async pause(command = {}) {
       return outcome(
-        onRing(({ ring }, now) => rules.pause(ring, now)),
+        onRing(({ ring }, now) => rules.pause(ring, now), command),
         causeOf(command),
       );
     },
 
     async resume(command = {}) {
       return outcome(
-        onRing(({ ring }) => rules.resume(ring)),
+        onRing(({ ring }) => rules.resume(ring), command),
         causeOf(command),
       );
     },
@@ -185,7 +196,7 @@ export function commands(node: Node, adopt: (policy: RotationPolicy) => void): C
     async applyPolicy(input, command = {}) {
       const policy = parsePolicy(input);
       const applied = await outcome(
-        onRing(({ ring }, now) => rules.applyPolicy(ring, policy, now)),
+        onRing(({ ring }, now) => rules.applyPolicy(ring, policy, now), command),
         causeOf(command),
       );
       adopt(policy);
@@ -194,7 +205,7 @@ export function commands(node: Node, adopt: (policy: RotationPolicy) => void): C
 
     async rewrap(command = {}) {
       const { snapshot, event } = await commit(
-        onRing(async (base) => (base.kek.id === node.kek.id ? null : rewrapped(base, node))),
+        onRing(async (base) => (base.kek.id === node.kek.id ? null : rewrapped(base, node)), command),
         causeOf(command),
         node.kek,
       );
@@ -213,17 +224,22 @@ async function rewrapped({ ring, kek }: Snapshot, node: Node): Promise<rules.Cha
 }
 
 /** Commands act on a ring that is there; without one the commit answers `ring_missing`. */
-function onRing(
+export function onRing(
   decide: (base: Snapshot, now: number) => rules.Change | null | Promise<rules.Change | null>,
+  { ifGeneration }: Command = {},
 ): Decide {
-  return async (base, now) => (base === null ? null : decide(base, now));
+  return async (base, now) => {
+    if (base === null) return null;
+    assertMeant(base.ring, ifGeneration);
+    return decide(base, now);
+  };
 }
 
-function describe({ ring }: Snapshot, changed: boolean): Outcome {
+export function describe({ ring }: Snapshot, changed: boolean): Outcome {
   return { changed, generation: ring.generation, emitter: emitterOf(ring).kid };
 }
 
-function causeOf({ actor = "operator", reason }: Command, need?: "required"): AuditCause {
+export function causeOf({ actor = "operator", reason }: Command, need?: "required"): AuditCause {
   return { trigger: "manual", actor: printable("An actor", actor), reason: parseReason(reason, need) };
 }
 
@@ -236,19 +252,6 @@ function parseReason(reason: string | undefined, need?: "required"): string | nu
     `"${given}" is what the schedule says of a key whose time is over.`,
     {
       fix: "Say in your own words why the key has to go now.",
-    },
-  );
-}
-
-/** Reasons and actors end up in logs and terminals, so nothing in them may steer either. */
-function printable(what: "A reason" | "An actor", text: string): string {
-  const fits = text !== "" && text.length <= REASON_LENGTH_MAX;
-  if (fits && !/[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/u.test(text)) return text;
-  throw new KeyturnError(
-    "reason_invalid",
-    `${what} of 1 to ${REASON_LENGTH_MAX} printable characters is needed.`,
-    {
-      fix: "Say who and why in one line each, like: laptop with the backup was stolen.",
     },
   );
 }

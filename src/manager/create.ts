@@ -13,7 +13,8 @@ export function createRing(policy: RotationPolicy, kek: Kek, confirmed: boolean)
   return async (base, now) => (base === null ? firstRing(id, policy, await keys(), now, confirmed) : null);
 }
 
-function once<T>(make: () => T): () => T {
+/** Whatever else is decided again after a conflict, keys are made once. */
+export function once<T>(make: () => T): () => T {
   let made: { readonly value: T } | undefined;
   return () => {
     made ??= { value: make() };

@@ -5,6 +5,7 @@
 import { type Clock, type Reading, readingOf, systemClock } from "../clock.ts";
 import { KeyturnError } from "../errors.ts";
 import { generateKek, type Kek, parseKek } from "../keys/kek.ts";
+import type { AuditCause } from "../ring/audit.ts";
 import { EARLIEST_INSTANT, LATEST_INSTANT } from "../ring/document.ts";
 import { type PublicJwks, publicJwks } from "../ring/jwks.ts";
 import { type PlannedStep, timeline } from "../ring/plan.ts";
@@ -12,9 +13,12 @@ import { parsePolicy, type RotationPolicy } from "../ring/policy.ts";
 import type { KeyRing } from "../ring/ring.ts";
 import { type RingStore, ringMissing } from "../store/store.ts";
 import type { OnEvent } from "../telemetry/events.ts";
-import { type Commands, commands } from "./commands.ts";
+import { type Adoption, adoptRing } from "./adopt.ts";
+import type { AuditRoomOf } from "./audit-hold.ts";
+import { type Commands, causeOf, commands } from "./commands.ts";
 import { committer } from "./commit.ts";
 import { createRing } from "./create.ts";
+import { type Exporter, exporter } from "./export-key.ts";
 import { type Anchor, ageSeconds, type Snapshot, snapshotHolder } from "./snapshot.ts";
 import { type Status, statusOf } from "./status.ts";
 import { type Probe, type Ticker, type TickResult, ticker } from "./tick.ts";
@@ -37,10 +41,16 @@ export interface KeyManagerOptions {
   readonly previousKek?: string;
   /** Whether an empty store gets a new ring; of many nodes that boot at once, one wins. Default true. */
   readonly createIfMissing?: boolean;
+  /** The private key of an issuer that runs already: a new ring starts with it as its emitter. Default: a fresh key. */
+  readonly adopt?: Adoption;
   /** Header `typ` of the tokens (RFC 7519 section 5.1; `at+jwt` in RFC 9068). Default `JWT`. */
   readonly tokenTyp?: string;
   /** Asked which kids the public JWKS URL shows; a new key's hold then starts when it is among them. Default: the commit counts. */
   readonly probe?: Probe;
+  /** Asked before a due step; false: this node takes none, while operators' commands still work. Default: always true. */
+  readonly stepsOn?: () => Promise<boolean>;
+  /** How far the audit sinks allow changes. Default: no sink is waited for. */
+  readonly auditRoom?: AuditRoomOf;
   /** What an audit log outside the store saw last; a ring behind it is refused as a restored backup. */
   readonly anchor?: Anchor;
   /** Default: the machine's clocks. */
@@ -49,7 +59,7 @@ export interface KeyManagerOptions {
   readonly onEvent?: OnEvent;
 }
 
-export interface KeyManager extends Commands {
+export interface KeyManager extends Commands, Exporter {
   /**
    * Signs a JWT. Sets `iss`, `iat`, `exp`, `jti` and the header's `alg`, `typ`, `kid`.
    *
@@ -78,7 +88,7 @@ export interface KeyManager extends Commands {
  * Opens the ring in `store`, or creates it.
  *
  * @throws KeyturnError `clock_implausible`, `config_invalid`, `policy_invalid`, `kek_missing`, `kek_invalid`,
- *   `kek_mismatch`, `ring_missing`, `ring_corrupt`, `ring_tampered`, `ring_rolled_back`, or what the
+ *   `kek_mismatch`, `import_invalid`, `ring_missing`, `ring_corrupt`, `ring_tampered`, `ring_rolled_back`, or what the
  *   store throws. A ring that cannot be read is never replaced.
  */
 export async function createKeyManager(options: KeyManagerOptions): Promise<KeyManager> {
@@ -93,16 +103,30 @@ export async function createKeyManager(options: KeyManagerOptions): Promise<KeyM
   const snapshots = snapshotHolder({ store, keks, clock, tokenTyp, anchor, onRead: seen.observe, onEvent });
   const commit = committer({ store, kek: keks[0], clock, snapshots, onEvent });
   const ring = () => snapshots.current()?.ring ?? null;
-  const node = { policy, clock, commit, witness: seen, probe: options.probe, kek: keks[0], ring, onEvent };
+  const { probe, auditRoom, stepsOn = async () => true } = options;
+  const node = {
+    policy,
+    kek: keks[0],
+    clock,
+    commit,
+    witness: seen,
+    probe,
+    auditRoom,
+    stepsOn,
+    ring,
+    onEvent,
+  };
   const schedule: Ticker = ticker(node);
 
   if ((await snapshots.reload()) === null) {
     if (options.createIfMissing === false) throw ringMissing(store);
-    await commit(createRing(policy ?? parsePolicy({}), keks[0], options.probe === undefined), {
-      trigger: "automatic",
-      actor: "init",
-      reason: null,
-    });
+    await create(policy ?? parsePolicy({}));
+  }
+
+  async function create(first: RotationPolicy): Promise<void> {
+    const { adopt } = options;
+    if (adopt === undefined) await commit(createRing(first, keks[0], probe === undefined), FIRST_BOOT);
+    else await commit(adoptRing(adopt, first, keks[0]), causeOf({ actor: "init", ...adopt }));
   }
 
   function held(): Snapshot {
@@ -149,6 +173,7 @@ export async function createKeyManager(options: KeyManagerOptions): Promise<KeyM
     plan: (count = 6) => timeline(held().ring, clock.now(), count),
     tick: () => schedule.tick(),
     ...commands(node, (applied) => schedule.adopt(applied)),
+    ...exporter(node),
   };
 }
 
@@ -182,6 +207,9 @@ async function parseKeks({ kek, previousKek, store }: KeyManagerOptions): Promis
   const current = await parseKek(kek ?? generateKek());
   return previousKek === undefined ? [current] : [current, await parseKek(previousKek)];
 }
+
+/** Nobody in particular: of many nodes that start at once, one. */
+const FIRST_BOOT: AuditCause = { trigger: "automatic", actor: "init", reason: null };
 
 /** A machine that has lost its time starts in 1970; what it signed and stored would be wrong for ever. */
 function assertPlausible(clock: Clock): void {

@@ -7,6 +7,7 @@ import type { RotationPolicy } from "../ring/policy.ts";
 import type { KeyRing } from "../ring/ring.ts";
 import * as rules from "../ring/step.ts";
 import type { BlockedBecause, OnEvent } from "../telemetry/events.ts";
+import type { AuditRoomOf } from "./audit-hold.ts";
 import type { Commit } from "./commit.ts";
 import { type FreshKey, freshKey } from "./fresh-key.ts";
 import type { Snapshot } from "./snapshot.ts";
@@ -24,6 +25,10 @@ export interface Node {
   readonly commit: Commit;
   readonly witness: Witness;
   readonly probe: Probe | undefined;
+  /** How far the audit sinks allow changes; undefined where there are none to wait for. */
+  readonly auditRoom: AuditRoomOf | undefined;
+  /** Whether this node may make steps at all. */
+  stepsOn(): Promise<boolean>;
   /** The ring as last read; null before that. */
   ring(): KeyRing | null;
   readonly onEvent: OnEvent;
@@ -66,6 +71,10 @@ export function ticker(node: Node): Ticker {
     return null;
   }
 
+  async function whyHeldByAudit({ ring }: Snapshot): Promise<BlockedBecause | null> {
+    return (await node.auditRoom?.(ring)) === "none" ? "audit_backlog" : null;
+  }
+
   /** The kids that the public URL shows, if a key waits for that. A URL that does not answer shows nothing. */
   async function kidsShown(ask: Probe): Promise<readonly string[]> {
     const waiting = node.ring()?.keys.some(({ publishedAt }) => publishedAt === null) === true;
@@ -85,7 +94,8 @@ export function ticker(node: Node): Ticker {
       if (base !== null && step === null && isBehind(base.ring, clock.now()))
         found.blocked = "clock_backward";
       if (base === null || step === null) return null;
-      found.blocked = whyWait(base, step, served);
+      found.blocked = (await node.stepsOn()) ? whyWait(base, step, served) : "steps_off";
+      found.blocked ??= await whyHeldByAudit(base);
       if (found.blocked !== null) return null;
       found.step = step;
       return carriedOut(base, step, now, probe === undefined, fresh);

@@ -18,7 +18,8 @@ export type AuditEventName =
   | "pause"
   | "resume"
   | "policy_changed"
-  | "rewrap";
+  | "rewrap"
+  | "export";
 
 /** What a step says of itself. */
 export interface AuditEvent {
@@ -56,16 +57,17 @@ export interface AuditRecord extends AuditEvent, AuditCause {
 export const AUDIT_TAIL_RECORDS = 32;
 
 /** Long reasons make long records; whatever they say, the tail takes no more than a quarter of the document. */
-const AUDIT_TAIL_BYTES = 16_384;
+export const AUDIT_TAIL_BYTES = 16_384;
 
 /** The newest of `records` that fit into the ring, and the newest in any case. */
 export function tailOf(records: readonly AuditRecord[]): AuditRecord[] {
   const tail = records.slice(-AUDIT_TAIL_RECORDS);
-  while (tail.length > 1 && byteLength(tail) > AUDIT_TAIL_BYTES) tail.shift();
+  while (tail.length > 1 && tailBytes(tail) > AUDIT_TAIL_BYTES) tail.shift();
   return tail;
 }
 
-function byteLength(records: readonly AuditRecord[]): number {
+/** What records take in the ring's tail. */
+export function tailBytes(records: readonly AuditRecord[]): number {
   return new TextEncoder().encode(JSON.stringify(records)).length;
 }
 

@@ -11,7 +11,7 @@ import { ALGORITHMS } from "./algorithm.ts";
 import { AUDIT_TAIL_RECORDS } from "./audit.ts";
 import type { RotationPolicy } from "./policy.ts";
 import { policySchema } from "./policy.ts";
-import type { KeyRing } from "./ring.ts";
+import { isKid, type KeyRing } from "./ring.ts";
 
 /** The form of the document. A reader that meets a higher one leaves it alone. */
 export const DOCUMENT_SCHEMA = 1;
@@ -101,6 +101,8 @@ const base64url = z.string().regex(/^[A-Za-z0-9_-]+$/, "Expected base64url.");
 /** 32 bytes in base64url, in their one spelling: the last character carries four bits, so its other two are zero. */
 const digest = z.string().regex(/^[A-Za-z0-9_-]{42}[AEIMQUYcgkosw048]$/, "Expected a SHA-256 in base64url.");
 const text = z.string().max(500);
+/** That of an imported key, for as long as anything remembers it; of others it is a thumbprint. */
+const kid = z.string().refine(isKid, "Expected visible ASCII.");
 
 const publicJwk = z.discriminatedUnion("kty", [
   z.strictObject({ kty: z.literal("EC"), crv: z.string(), x: base64url, y: base64url }),
@@ -109,32 +111,38 @@ const publicJwk = z.discriminatedUnion("kty", [
   z.strictObject({ kty: z.literal("AKP"), alg: z.string(), pub: base64url }),
 ]);
 
-const ringKey = z.strictObject({
-  kid: digest,
-  alg: z.enum(ALGORITHMS),
-  publicJwk,
-  sealedJwk: z.string().regex(/^[A-Za-z0-9_-]*(\.[A-Za-z0-9_-]*){4}$/, "Expected a compact JWE."),
-  createdAt: instant,
-  publishedAt: instant.nullable(),
-  emitAfter: instant.nullable(),
-  emittedAt: instant.nullable(),
-  earlyEmit: z.boolean(),
-  retireHoldSeconds: z.int().min(1).nullable(),
-  retiredAt: instant.nullable(),
-  acceptUntil: instant.nullable(),
-  rolledBackAt: instant.nullable(),
-  reinstatedAt: instant.nullable(),
-});
+const ringKey = z
+  .strictObject({
+    kid,
+    alg: z.enum(ALGORITHMS),
+    publicJwk,
+    sealedJwk: z.string().regex(/^[A-Za-z0-9_-]*(\.[A-Za-z0-9_-]*){4}$/, "Expected a compact JWE."),
+    imported: z.literal(true).optional(),
+    createdAt: instant,
+    publishedAt: instant.nullable(),
+    emitAfter: instant.nullable(),
+    emittedAt: instant.nullable(),
+    earlyEmit: z.boolean(),
+    retireHoldSeconds: z.int().min(1).nullable(),
+    retiredAt: instant.nullable(),
+    acceptUntil: instant.nullable(),
+    rolledBackAt: instant.nullable(),
+    reinstatedAt: instant.nullable(),
+  })
+  .refine(({ kid, imported }) => imported === true || digest.safeParse(kid).success, {
+    error: "Expected the thumbprint of the public key.",
+    path: ["kid"],
+  });
 
-const tombstone = z.strictObject({ kid: digest, revokedAt: instant, revokedBecause: text });
+const tombstone = z.strictObject({ kid, revokedAt: instant, revokedBecause: text });
 
 const auditRecord = z.strictObject({
   ring: base64url,
   generation: z.int().min(1),
   at: instant,
   event: z.string(),
-  oldKid: digest.nullable(),
-  newKid: digest.nullable(),
+  oldKid: kid.nullable(),
+  newKid: kid.nullable(),
   earlyEmit: z.literal(true).optional(),
   details: z.record(z.string(), z.union([text, z.number(), z.boolean(), z.null()])).optional(),
   trigger: z.enum(["automatic", "manual"]),

@@ -78,7 +78,8 @@ function brokenPromises(previous: KeyRing, next: KeyRing): string[] {
 }
 
 function keepsPromises(before: RingKey, after: RingKey): boolean {
-  const sameKey = after.alg === before.alg && after.createdAt === before.createdAt;
+  const sameKey =
+    after.alg === before.alg && after.createdAt === before.createdAt && after.imported === before.imported;
   const onward = NEXT_PHASES[phaseOf(before)].includes(phaseOf(after));
   const holdKept = before.emitAfter === null || after.emitAfter === before.emitAfter;
   // What emits again is published without end.

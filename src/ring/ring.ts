@@ -38,12 +38,14 @@ export interface KeyRing {
 }
 
 export interface RingKey {
-  /** RFC 7638 SHA-256 thumbprint of the public key. */
+  /** RFC 7638 SHA-256 thumbprint of the public key; of an imported key whatever its verifiers know it by. */
   readonly kid: string;
   readonly alg: Algorithm;
   readonly publicJwk: PublicJwk;
   /** The private JWK as an encrypted JWK (RFC 7517 section 7). */
   readonly sealedJwk: string;
+  /** Present on a key that signed elsewhere before this ring was made. */
+  readonly imported?: true;
   /** When the key was accepted into the ring. */
   readonly createdAt: number;
   /** When publication was confirmed; null while a probe has not yet seen the key served. */
@@ -62,6 +64,11 @@ export interface RingKey {
   readonly rolledBackAt: number | null;
   /** When a rollback made the key emit again; null for one that the schedule made emit. */
   readonly reinstatedAt: number | null;
+}
+
+/** What a kid may be: visible ASCII, so that it can stand in a log, and no longer than the verifier takes. */
+export function isKid(text: string): boolean {
+  return /^[!-~]{1,256}$/.test(text);
 }
 
 export interface Tombstone {

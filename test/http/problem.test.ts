@@ -89,7 +89,7 @@ describe("an error of keyturn's own that is not the caller's doing", () => {
     );
     const response = await signing(app);
     expect(response.status).toBe(503);
-    expect(response.headers.get("Retry-After")).toBe("5");
+    expect(response.headers.get("Retry-After")).toBe("2");
     expect(await everythingIn(response)).not.toContain(SECRET);
     expect(await response.json()).toMatchObject({ code: "store_permission" });
     expect(told).toMatchObject([{ type: "token_refused", code: "store_permission" }]);
@@ -117,16 +117,28 @@ describe("a problem document", () => {
 
   const statuses: readonly [ErrorCode, number][] = [
     ["body_invalid", 400],
+    ["request_invalid", 400],
+    ["token_in_query", 400],
     ["unauthenticated", 401],
+    ["forbidden", 403],
+    ["cross_origin", 403],
+    ["scope_exceeded", 403],
     ["kid_unknown", 404],
     ["not_found", 404],
     ["method_not_allowed", 405],
     ["conflict", 409],
     ["rollback_impossible", 409],
+    ["kid_is_emitter", 409],
+    ["kid_revoked", 409],
+    ["precondition_failed", 412],
     ["body_too_large", 413],
     ["media_type_unsupported", 415],
     ["claims_invalid", 422],
+    ["fields_invalid", 422],
+    ["idempotency_mismatch", 422],
     ["reason_invalid", 422],
+    ["precondition_required", 428],
+    ["rate_limited", 429],
     ["internal", 500],
     ["kek_missing", 500],
     ["ring_stale", 503],

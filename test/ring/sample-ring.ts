@@ -128,7 +128,7 @@ function carriedOut(step: Step, { ring, now, fresh }: SampleRing, confirmed: boo
 }
 
 /** As the manager commits, but with hashes that are only distinct. */
-function recorded(base: KeyRing | null, { ring, event }: Change, now: number): KeyRing {
+export function recorded(base: KeyRing | null, { ring, event }: Change, now: number): KeyRing {
   const generation = (base?.generation ?? 0) + 1;
   const record: AuditRecord = {
     ring: ring.id,

@@ -175,6 +175,7 @@ const MOVES: Readonly<Record<AuditRecord["event"], number>> = {
   resume: 0,
   policy_changed: 0,
   rewrap: 0,
+  export: 0,
 };
 
 function phaseOf({ emittedAt, retiredAt }: RingKey): number {
