@@ -28,9 +28,18 @@
  *
  * @module
  */
+export type { ApiTokenView } from "./api-tokens/api-token.ts";
+export { type ApiTokens, type ApiTokensOptions, createApiTokens } from "./api-tokens/api-tokens.ts";
+export type { Authenticate, Caller } from "./api-tokens/caller.ts";
+export type { Role } from "./api-tokens/role.ts";
+export type { Scope } from "./api-tokens/scope.ts";
 export { type Clock, systemClock } from "./clock.ts";
 export { type ErrorCode, isKeyturnError, KeyturnError, type Problem } from "./errors.ts";
+export type { KeyToAdopt } from "./keys/adopt.ts";
+export { type Kek, parseKek } from "./keys/kek.ts";
+export type { Adoption } from "./manager/adopt.ts";
 export type { Command, Commands, Outcome, RevokeOutcome, RotateOutcome } from "./manager/commands.ts";
+export type { Exporter, ExportOrder, ExportOutcome } from "./manager/export-key.ts";
 export { createKeyManager, type KeyManager, type KeyManagerOptions } from "./manager/manager.ts";
 export type { Anchor } from "./manager/snapshot.ts";
 export type { KeyStatus, Status } from "./manager/status.ts";

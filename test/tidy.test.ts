@@ -17,6 +17,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   keys: ["errors.ts", "ring"],
   store: ["errors.ts", "clock.ts", "deadline.ts"],
   telemetry: ["errors.ts", "clock.ts", "ring", "store"],
+  "api-tokens": ["errors.ts", "clock.ts", "schema.ts", "ring", "keys", "store", "telemetry"],
   // It knows JWKS, and nothing of how ours come about.
   verifier: [
     "errors.ts",

@@ -1,0 +1,225 @@
+/**
+ * The opaque API tokens that guard a key manager, and that turn over as its keys do: a successor is
+ * good before its predecessor goes. They are kept in a book of their own through the same store
+ * contract as the ring; of a token's value only SHA-256 is kept, and it is told once.
+ */
+import { type Clock, systemClock } from "../clock.ts";
+import type { Kek } from "../keys/kek.ts";
+import { randomApiTokenBytes, randomApiTokenId, randomTokenBookId } from "../keys/random.ts";
+import { printable } from "../ring/printable.ts";
+import type { RingStore } from "../store/store.ts";
+import type { KeyturnEvent, OnEvent } from "../telemetry/events.ts";
+import { type ApiToken, type ApiTokenView, callerOf, isLive, viewOf } from "./api-token.ts";
+import type { Authenticate, Caller } from "./caller.ts";
+import { committer } from "./commit.ts";
+import { bookHolder } from "./held-book.ts";
+import { parseRotationOrder, parseTokenOrder, type RotationOrder, type TokenOrder } from "./order.ts";
+import { type Pause, paced } from "./paced.ts";
+import { knownSuccessorText, successorText } from "./successor-text.ts";
+import { issue, laterUse, lineOf, revoke, rotate, type TokenBook, tokenOf, touched } from "./token-book.ts";
+import { hashOf, isTokenText, tokenText } from "./token-text.ts";
+
+export interface ApiTokensOptions {
+  /** Where the book is kept: a place of its own, not the ring's. */
+  readonly store: RingStore;
+  /** The KEKs in use, the preferred one first. */
+  readonly keks: readonly [Kek, ...Kek[]];
+  /** Default: the machine's clocks. */
+  readonly clock?: Clock;
+  /**
+   * How old the copy in memory may be and still decide on a request. By then a revocation is known to
+   * every node, or the node answers nobody. Default 120 (2 minutes), the lease of the default policy.
+   */
+  readonly leaseSeconds?: number;
+  /** Told of every change made here and of trouble with the store. Default: nobody. */
+  readonly onEvent?: OnEvent;
+  /** How to let time pass. Default: a timer. */
+  readonly pause?: Pause;
+}
+
+export interface Issued {
+  /** The value, which is not kept and cannot be told again. */
+  readonly token: string;
+  readonly view: ApiTokenView;
+}
+
+export interface Rotated {
+  /** The successor's value; null when it was given out under a KEK that is not configured any more. */
+  readonly token: string | null;
+  /** Of the successor. */
+  readonly view: ApiTokenView;
+  /** Until when the predecessor is good beside it. */
+  readonly overlapUntil: number;
+  /** False when it had this successor already. */
+  readonly changed: boolean;
+}
+
+export interface RevokeOrder {
+  /** 1 to 500 printable characters. */
+  readonly reason: string;
+  /** Who revokes. */
+  readonly by: string;
+  /** Whether those that it came from and those that follow it go too. Default false. */
+  readonly line?: boolean | undefined;
+}
+
+export interface Revoked {
+  /** False when it had ended already. */
+  readonly changed: boolean;
+  /** Ids of tokens of the same line that are still good. Whoever had one could ask for the next. */
+  readonly stillGood: readonly string[];
+}
+
+export interface ApiTokens {
+  /**
+   * Answers from memory. What is not there is looked for in the store, at most once a second; what is
+   * no token by its form is refused without. @throws KeyturnError `store_unavailable` and the like
+   * when an unknown token cannot be looked for, or when the copy in memory is older than the lease.
+   */
+  readonly authenticate: Authenticate;
+  /** Reads the book again. A node calls it every `refreshSeconds`. Failures are told as events. */
+  refresh(): Promise<void>;
+  /** All that are known, those that ended of late included, with when this node saw them last. */
+  list(): readonly ApiTokenView[];
+  /** @throws KeyturnError `api_token_order_invalid`, `api_tokens_full`, `conflict`, `commit_unknown` and what the store throws */
+  issue(order: TokenOrder & { readonly by: string }): Promise<Issued>;
+  /**
+   * Gives a token its successor, with its name, role and scope. Within the overlap, repeated calls on
+   * any node answer with the same value.
+   *
+   * @throws KeyturnError `api_token_unknown`, `api_token_ended`, and as `issue`
+   */
+  rotate(id: string, order: RotationOrder & { readonly by: string }): Promise<Rotated>;
+  /** @throws KeyturnError `api_token_unknown`, `reason_invalid`, and as `issue` */
+  revoke(id: string, order: RevokeOrder): Promise<Revoked>;
+  /** Moves the book to the preferred KEK. Successors given out before are not told again once the old KEK is gone. */
+  rewrap(): Promise<{ readonly changed: boolean }>;
+  /** Writes down last uses, in one commit at most. A node calls it each minute. Failures are told as events. */
+  flush(): Promise<void>;
+}
+
+const LEASE_SECONDS_DEFAULT = 120;
+
+/** Anybody can send what looks like a token, and each look is a read of the store. */
+const LOOK_EVERY_SECONDS = 1;
+
+/**
+ * Opens the API tokens. A store without any is no error: the first `issue` makes the book.
+ *
+ * @throws KeyturnError `api_tokens_corrupt`, `api_tokens_tampered`, `kek_mismatch`, and what the store throws
+ */
+export async function createApiTokens(options: ApiTokensOptions): Promise<ApiTokens> {
+  const { store, keks, clock = systemClock, onEvent = () => {}, pause = timer } = options;
+  const { leaseSeconds = LEASE_SECONDS_DEFAULT } = options;
+  const [kek] = keks;
+  const holder = bookHolder({ store, keks, clock, onEvent });
+  const commit = committer({ store, kek, clock, holder, newBookId: randomTokenBookId() });
+  const look = paced(() => holder.reload(), LOOK_EVERY_SECONDS, clock, pause);
+  const usedAt = new Map<string, number>();
+  await holder.reload();
+
+  async function authenticate(presented: string): Promise<Caller | null> {
+    const hash = await hashOf(presented);
+    // Compared as a hash, so how long it takes says nothing about any value that would be good.
+    const find = () => holder.current()?.byHash.get(hash);
+    if (find() === undefined && !(await isTokenText(presented))) return null;
+    if (holder.ageSeconds() > leaseSeconds || find() === undefined) await look();
+    const token = find();
+    const now = clock.now();
+    if (token === undefined || !isLive(token, now)) return null;
+    usedAt.set(token.id, now);
+    return callerOf(token);
+  }
+
+  function shown(token: ApiToken): ApiTokenView {
+    return viewOf({ ...token, lastUsedAt: laterUse(token, usedAt) }, clock.now());
+  }
+
+  function tell(
+    event: Change["event"],
+    { id, name, role, successor }: ApiToken,
+    by: string,
+    reason?: string,
+  ) {
+    onEvent({ type: "api_token_changed", event, id, name, role, successor, by, reason: reason ?? null });
+  }
+
+  return {
+    authenticate,
+    refresh: () => holder.reload().then(nothing, nothing),
+    list: () => (holder.current()?.opened?.book.tokens ?? []).map(shown),
+    async issue({ by, ...wanted }) {
+      const actor = printable("An actor", by);
+      const order = parseTokenOrder(wanted);
+      const token = await tokenText(randomApiTokenBytes());
+      const value = { id: randomApiTokenId(), hash: await hashOf(token) };
+      const { book } = await commit(async (base, _, now) =>
+        tokenOf(base, value.id) === null ? issue(base, value, order, now) : null,
+      );
+      const made = entryOf(book, value.id);
+      tell("issued", made, actor);
+      return { token, view: shown(made) };
+    },
+    async rotate(id, { by, ...wanted }) {
+      const actor = printable("An actor", by);
+      const order = parseRotationOrder(wanted);
+      const newId = randomApiTokenId();
+      const { book, changed } = await commit(async (base, under, now) => {
+        const from = tokenOf(base, id);
+        const text = from === null ? "" : await successorText(under, base.id, from, newId);
+        return rotate(base, id, { id: newId, hash: await hashOf(text) }, order, now);
+      });
+      const from = entryOf(book, id);
+      const successor = entryOf(book, from.successor ?? "");
+      const own = changed && successor.id === newId;
+      if (own) tell("rotated", from, actor);
+      const token = await knownSuccessorText(keks, book.id, from, successor);
+      return { token, view: shown(successor), overlapUntil: from.overlapUntil ?? clock.now(), changed: own };
+    },
+    async revoke(id, { reason, by, line = false }) {
+      const actor = printable("An actor", by);
+      const because = printable("A reason", reason.trim());
+      let live: readonly ApiToken[] = [];
+      const { book, changed } = await commit(async (base, _, now) => {
+        const ids = line ? [id, ...lineOf(base, id).map((token) => token.id)] : [id];
+        const next = revoke(base, ids, because, now);
+        if (next !== null) live = base.tokens.filter((token) => ids.includes(token.id) && isLive(token, now));
+        return next;
+      });
+      if (changed) for (const token of live) tell("revoked", token, actor, because);
+      const others = lineOf(book, id).filter((token) => token.id !== id && isLive(token, clock.now()));
+      return { changed, stillGood: others.map((token) => token.id) };
+    },
+    async rewrap() {
+      // Where there is no book, there is nothing to move.
+      const isUnder = () => (holder.current()?.opened?.kek ?? kek).id === kek.id;
+      const { changed } = await commit(async (base) => (isUnder() ? null : base), kek);
+      return { changed };
+    },
+    flush: () => commit(async (base, _, now) => touched(base, usedAt, now)).then(forgetGone, failedToWrite),
+  };
+
+  /** Of tokens that are no more, nobody asks when they were used. */
+  function forgetGone({ book }: { readonly book: TokenBook }): void {
+    for (const id of usedAt.keys()) if (tokenOf(book, id) === null) usedAt.delete(id);
+  }
+
+  function failedToWrite(error: unknown): void {
+    onEvent({ type: "api_tokens_failed", error });
+  }
+}
+
+type Change = Extract<KeyturnEvent, { type: "api_token_changed" }>;
+
+/** An entry that a commit has just made or found. */
+function entryOf(book: TokenBook, id: string): ApiToken {
+  return tokenOf(book, id) as ApiToken;
+}
+
+function nothing(): void {}
+
+function timer(milliseconds: number): Promise<void> {
+  return new Promise((resolve) => {
+    setTimeout(resolve, milliseconds);
+  });
+}
