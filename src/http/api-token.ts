@@ -1,4 +1,5 @@
 /** The bearer token (RFC 6750) that lets a service sign. Only its SHA-256 is kept. */
+import type { Authenticate, Caller } from "../api-tokens/caller.ts";
 import { KeyturnError } from "../errors.ts";
 
 /** 256 bits in base64url. */
@@ -19,13 +20,21 @@ export async function apiTokenCheck(text: string): Promise<ApiTokenCheck> {
   const random = token.length >= LENGTH_MIN && new Set(token).size >= DISTINCT_CHARACTERS_MIN;
   if (!random || !/^[A-Za-z0-9._~+/=-]+$/.test(token)) {
     throw new KeyturnError("api_token_invalid", "The API token is shorter than 256 bits or not random.", {
-      fix: "Make one with `keyturn init`, or with: openssl rand 32 | basenc --base64url | tr -d =",
+      fix: "Have one issued (`keyturn api-token issue`), or make one: openssl rand 32 | basenc --base64url | tr -d =",
     });
   }
   // Comparing MACs of hashes under a key of this process takes the same time whatever is presented.
   const key = await crypto.subtle.generateKey({ name: "HMAC", hash: "SHA-256" }, false, ["sign", "verify"]);
   const expected = await crypto.subtle.sign("HMAC", key, await sha256(token));
   return async (presented) => crypto.subtle.verify("HMAC", key, expected, await sha256(presented));
+}
+
+/** What may be said of a token that is in no book. */
+const SOLE_CALLER: Caller = { id: "api-token", name: "api-token", role: "signer", scope: null };
+
+/** Whoever presents the one token, as a signer. */
+export function soleCaller(check: ApiTokenCheck): Authenticate {
+  return async (presented) => ((await check(presented)) ? SOLE_CALLER : null);
 }
 
 function sha256(text: string): Promise<ArrayBuffer> {

@@ -3,30 +3,47 @@
  * an API token, the one that signs. A GET never writes.
  */
 import { type Context, Hono } from "hono";
-import { isKeyturnError, KeyturnError } from "../errors.ts";
+import type { ApiTokens } from "../api-tokens/api-tokens.ts";
+import type { Authenticate } from "../api-tokens/caller.ts";
+import { isKeyturnError } from "../errors.ts";
 import type { KeyManager } from "../manager/manager.ts";
 import type { OnEvent } from "../telemetry/events.ts";
-import type { ApiTokenCheck } from "./api-token.ts";
+import { type ApiTokenCheck, soleCaller } from "./api-token.ts";
+import { ownApiTokenOperations } from "./api-token-operations.ts";
+import { callerCheck } from "./caller-check.ts";
 import { DISCOVERY_PATHS, discoveryDocument } from "./discovery.ts";
+import { mount } from "./door.ts";
 import { healthRoutes } from "./health.ts";
 import { cacheControl, JWKS_PATH, type JwksAnswers, jwksAnswers } from "./jwks.ts";
-import { problemResponse } from "./problem.ts";
-import { signRoutes, TOKENS_PATH } from "./sign.ts";
+import { isFailure, problemResponse } from "./problem.ts";
+import { DENIAL_RATE, type RateLimit, rateLimiter, SIGN_RATE } from "./rate-limit.ts";
+import { BATCH_PATH, signOperations, TOKENS_PATH } from "./sign.ts";
+import { exactly, type KnownPath, pathsOf, unmatched } from "./unmatched.ts";
 
 export interface AppOptions {
   readonly manager: KeyManager;
-  /** Who may sign. Default: nobody, and there is no such route. */
+  /** Who presents an API token, and may sign by its role. Default: who presents `apiToken`. */
+  readonly authenticate?: Authenticate;
+  /** The one API token that signs, where there is no `authenticate`. Default: nobody signs, and there is no such route. */
   readonly apiToken?: ApiTokenCheck;
+  /** Lets holders of an API token see how long it is good, and fetch its successor. Default: there are no such routes. */
+  readonly apiTokens?: ApiTokens;
   /** Where the public finds the JWKS. Default: `/.well-known/jwks.json` below the issuer. */
   readonly jwksUrl?: string;
   /** Told of tokens signed and refused and of requests that failed inside. Default: nobody. */
   readonly onEvent?: OnEvent;
   /** The JWKS answers, where the caller serves them on a faster path too. Default: its own. */
   readonly answers?: JwksAnswers;
+  readonly limits?: {
+    /** Tokens signed for each API token. Default 50,000 a second, 100,000 at once. */
+    readonly caller?: RateLimit;
+    /** Of refusals told, for each API token and for all strangers together. Default 10 a second, 200 at once. */
+    readonly denials?: RateLimit;
+  };
 }
 
 export function createApp(options: AppOptions): Hono {
-  const { manager, apiToken, onEvent = () => {}, answers = jwksAnswers(options.manager) } = options;
+  const { manager, onEvent = () => {}, answers = jwksAnswers(options.manager), limits = {} } = options;
   const jwksUrl = options.jwksUrl ?? `${manager.issuer.replace(/\/$/, "")}${JWKS_PATH}`;
   const app = new Hono();
 
@@ -41,9 +58,29 @@ export function createApp(options: AppOptions): Hono {
     );
   }
   app.route("/", healthRoutes(manager));
-  if (apiToken !== undefined) app.route("/", signRoutes(manager, apiToken, onEvent));
+  const authenticate =
+    options.authenticate ?? (options.apiToken === undefined ? null : soleCaller(options.apiToken));
+  const operations =
+    authenticate === null
+      ? []
+      : [
+          ...signOperations(manager, onEvent),
+          ...(options.apiTokens === undefined
+            ? []
+            : ownApiTokenOperations(options.apiTokens, { others: false })),
+        ];
+  if (authenticate !== null) {
+    const monotonic = () => manager.clock.monotonic();
+    const denials = rateLimiter(limits.denials ?? DENIAL_RATE);
+    mount(app, operations, {
+      manager,
+      check: callerCheck({ authenticate, denials, monotonic, onEvent }),
+      rate: rateLimiter(limits.caller ?? SIGN_RATE),
+    });
+  }
 
-  app.notFound((c) => unmatched(c, apiToken === undefined ? READ_PATHS : [...READ_PATHS, TOKENS_PATH]));
+  const paths = [...READ_PATHS, ...pathsOf(operations)];
+  app.notFound((c) => unmatched(c, paths));
   app.onError((error, c) => {
     report(error, c, manager, onEvent);
     return problemResponse(error);
@@ -51,12 +88,10 @@ export function createApp(options: AppOptions): Hono {
   return app;
 }
 
-const READ_PATHS: readonly string[] = [JWKS_PATH, ...DISCOVERY_PATHS, "/livez", "/readyz"];
-
-const ALLOWED: Readonly<Record<string, string>> = {
-  [JWKS_PATH]: "GET, HEAD, OPTIONS",
-  [TOKENS_PATH]: "POST",
-};
+const READ_PATHS: readonly KnownPath[] = [
+  exactly(JWKS_PATH, "GET, HEAD, OPTIONS"),
+  ...[...DISCOVERY_PATHS, "/livez", "/readyz"].map((path) => exactly(path, "GET, HEAD")),
+];
 
 /** A browser asks before it sends `If-None-Match` (Fetch standard, CORS preflight). */
 const PREFLIGHT = {
@@ -73,25 +108,11 @@ function jwksResponse(c: Context, answers: JwksAnswers): Response {
   return new Response(body, { status, headers: pairs });
 }
 
-/** A path that exists, asked with a method that it does not take, says which ones it does (RFC 9110 section 15.5.6). */
-function unmatched(c: Context, paths: readonly string[]): Response {
-  if (!paths.includes(c.req.path)) {
-    return problemResponse(
-      new KeyturnError("not_found", "There is nothing at this path.", { fix: "See README.md." }),
-    );
-  }
-  const allow = ALLOWED[c.req.path] ?? "GET, HEAD";
-  const error = new KeyturnError("method_not_allowed", `${c.req.method} does not work here.`, {
-    fix: `Use ${allow}.`,
-  });
-  return problemResponse(error, { Allow: allow });
-}
-
-/** A refused token is an event of its own; every other failure is for the operator's log. */
+/** A refused token is an event of its own; what failed inside is for the operator's log. */
 function report(error: unknown, c: Context, manager: KeyManager, onEvent: OnEvent): void {
-  if (isKeyturnError(error) && c.req.path === TOKENS_PATH) {
+  if (isKeyturnError(error) && [TOKENS_PATH, BATCH_PATH].includes(c.req.path)) {
     onEvent({ type: "token_refused", kid: manager.status().emitter, code: error.code });
-  } else {
+  } else if (isFailure(error)) {
     onEvent({ type: "request_failed", error });
   }
 }

@@ -1,82 +1,109 @@
-/** `POST /v1/tokens`: signs a JWT for a holder of the API token. */
-
-import { type Context, Hono, type MiddlewareHandler } from "hono";
-import { bodyLimit } from "hono/body-limit";
+/** `POST /v1/tokens`: signs JWTs for holders of an API token, one at a time or many in one request. */
 import { z } from "zod";
-import { KeyturnError } from "../errors.ts";
+import { assertWithin } from "../api-tokens/scope.ts";
+import { isKeyturnError, KeyturnError } from "../errors.ts";
 import type { KeyManager } from "../manager/manager.ts";
-import { listed, problemsOf } from "../schema.ts";
+import type { SignedToken } from "../manager/token.ts";
 import type { OnEvent } from "../telemetry/events.ts";
-import type { ApiTokenCheck } from "./api-token.ts";
+import { type AskedFor, type Operation, operation } from "./operation.ts";
 
 export const TOKENS_PATH = "/v1/tokens";
+export const BATCH_PATH = "/v1/tokens/batch";
 
-/** Twice what claims may take, so that a body a little too large still gets an answer that says why. */
-const BODY_BYTES_MAX = 16_384;
+/** What a busy service asks for in the time of one request; its answer stays below 2 MiB. */
+const BATCH_TOKENS_MAX = 100;
 
-const bodySchema = z.strictObject(
+/** Room for a hundred tokens of ordinary claims, or for thirty of the largest. */
+const BATCH_BYTES_MAX = 262_144;
+
+const tokenOrder = z.strictObject(
   {
-    claims: z.record(z.string(), z.unknown(), { error: "Expected a JSON object of claims." }),
-    expiresInSeconds: z.int({ error: "Expected a whole number of seconds." }).optional(),
+    claims: z
+      .record(z.string(), z.unknown(), { error: "Expected a JSON object of claims." })
+      .describe("Anything but iss, iat, exp and jti, which are set by the signer."),
+    expiresInSeconds: z
+      .int({ error: "Expected a whole number of seconds." })
+      .exactOptional()
+      .describe("At most the policy's tokenSeconds, which is the default."),
   },
   { error: "Expected a JSON object." },
 );
 
-export function signRoutes(manager: KeyManager, check: ApiTokenCheck, onEvent: OnEvent): Hono {
-  const routes = new Hono();
-  routes.post(TOKENS_PATH, withinLimit, async (c) => {
-    await authenticate(c, check);
-    const { claims, expiresInSeconds } = await bodyOf(c);
-    const signed = await manager.sign(claims, expiresInSeconds === undefined ? {} : { expiresInSeconds });
-    onEvent({ type: "token_signed", kid: signed.kid });
-    return c.json(signed, 200, { "Cache-Control": "no-store" });
-  });
-  return routes;
-}
+type TokenOrder = z.infer<typeof tokenOrder>;
 
-/** Reads the body as a stream, which costs memory, so it is asked only where no length is declared. */
-const counting = bodyLimit({ maxSize: BODY_BYTES_MAX, onError: tooLarge });
+const batchOrder = z.strictObject({
+  tokens: z
+    .array(tokenOrder, { error: "Expected a list of tokens to sign." })
+    .min(1, { error: "Expected at least one." })
+    .max(BATCH_TOKENS_MAX, { error: `Expected at most ${BATCH_TOKENS_MAX}.` }),
+});
 
-/** Where a length is declared, the server holds the client to it (RFC 9112 section 6.3). */
-const withinLimit: MiddlewareHandler = async (c, next) => {
-  const declared = c.req.header("Content-Length");
-  if (declared === undefined || c.req.header("Transfer-Encoding") !== undefined) return counting(c, next);
-  if (Number(declared) > BODY_BYTES_MAX) tooLarge();
-  await next();
-};
+const signedToken: z.ZodType<SignedToken> = z.strictObject({
+  token: z.string().describe("The JWT in compact form (RFC 7519)."),
+  kid: z.string(),
+  expiresAt: z.int().describe("Its exp, epoch seconds."),
+});
 
-async function authenticate(c: Context, check: ApiTokenCheck): Promise<void> {
-  const [, presented] = /^Bearer +([A-Za-z0-9._~+/=-]+)$/i.exec(c.req.header("Authorization") ?? "") ?? [];
-  if (presented !== undefined && (await check(presented))) return;
-  throw new KeyturnError("unauthenticated", "The request carries no valid API token.", {
-    fix: "Send it as `Authorization: Bearer <token>`.",
-  });
-}
-
-async function bodyOf(c: Context): Promise<z.infer<typeof bodySchema>> {
-  if (!/^application\/json *(;|$)/i.test(c.req.header("Content-Type") ?? "")) {
-    throw new KeyturnError("media_type_unsupported", "The body is not declared as JSON.", {
-      fix: "Send `Content-Type: application/json`.",
-    });
+export function signOperations(manager: Pick<KeyManager, "sign">, onEvent: OnEvent): readonly Operation[] {
+  async function sign(
+    { caller, denying }: AskedFor<unknown, unknown, unknown>,
+    { claims, expiresInSeconds }: TokenOrder,
+  ): Promise<SignedToken> {
+    denying(() => assertWithin(caller.scope, claims));
+    return manager.sign(claims, expiresInSeconds === undefined ? {} : { expiresInSeconds });
   }
-  const json: unknown = await c.req.json().catch(() => {
-    throw invalid("It is not JSON.");
-  });
-  const parsed = bodySchema.safeParse(json);
-  if (parsed.success) return parsed.data;
-  const problems = problemsOf(parsed.error, Object.keys(bodySchema.shape));
-  throw invalid(listed(problems), problems);
+
+  return [
+    operation({
+      id: "signToken",
+      method: "POST",
+      path: TOKENS_PATH,
+      about: "Signs a JWT.",
+      action: "sign",
+      body: tokenOrder,
+      answer: signedToken,
+      async handle(asked) {
+        const signed = await sign(asked, asked.body);
+        onEvent({ type: "token_signed", kid: signed.kid });
+        return signed;
+      },
+    }),
+    operation({
+      id: "signTokens",
+      method: "POST",
+      path: BATCH_PATH,
+      about: "Signs several JWTs, all or none, and answers in the order in which they were asked for.",
+      action: "sign",
+      body: batchOrder,
+      bodyBytesMax: BATCH_BYTES_MAX,
+      answer: z.strictObject({ tokens: z.array(signedToken) }),
+      async handle(asked) {
+        const orders = asked.body.tokens;
+        asked.spend(orders.length - 1);
+        const tokens: SignedToken[] = [];
+        for (const [i, order] of orders.entries()) {
+          tokens.push(
+            await sign(asked, order).catch((error: unknown) => {
+              throw inBatch(error, i);
+            }),
+          );
+        }
+        for (const { kid } of tokens) onEvent({ type: "token_signed", kid });
+        return { tokens };
+      },
+    }),
+  ];
 }
 
-function invalid(why: string, problems: ReturnType<typeof problemsOf> = []): KeyturnError {
-  return new KeyturnError("body_invalid", `The body cannot be used. ${why}`, {
-    fix: 'Send {"claims": {"sub": "…", "aud": "…"}, "expiresInSeconds": 300}; the second may be left out.',
-    problems,
-  });
-}
-
-function tooLarge(): never {
-  throw new KeyturnError("body_too_large", `The body is over ${BODY_BYTES_MAX} bytes.`, {
-    fix: "Put large data behind a reference; a token travels in a header.",
+/** Says which of them it was. */
+function inBatch(error: unknown, i: number): unknown {
+  if (!isKeyturnError(error)) return error;
+  const { code, message, fix, problems } = error;
+  const whole = [{ code, at: `/tokens/${i}`, message }];
+  const within = problems.map((problem) => ({ ...problem, at: `/tokens/${i}/${problem.at}` }));
+  return new KeyturnError(code, message, {
+    fix,
+    problems: within.length === 0 ? whole : within,
+    cause: error.cause,
   });
 }

@@ -2,6 +2,7 @@
  * The HTTP server of a node. The JWKS is answered before anything else looks at the request: it is
  * what every verifier asks for, and it must not pay for the middleware of other routes.
  */
+import { chmod, lstat, unlink } from "node:fs/promises";
 import {
   createServer,
   type IncomingMessage,
@@ -9,11 +10,17 @@ import {
   type Server,
   type ServerResponse,
 } from "node:http";
+import { connect } from "node:net";
+import { dirname } from "node:path";
 import { getRequestListener } from "@hono/node-server";
 import { JWKS_PATH, type JwksAnswers } from "../http/jwks.ts";
+import { makeFolder } from "../store/file-access.ts";
 
 /** How long a client may take over its headers, and over the whole of its request. */
 const REQUEST_TIMEOUT_MILLISECONDS = 10_000;
+
+/** How far past that a client may get before it is noticed. Node by itself looks twice a minute. */
+const LOOK_EVERY_MILLISECONDS = 1_000;
 
 /** Longer than proxies commonly keep an idle connection, so that it is they who close it. */
 const KEEP_ALIVE_MILLISECONDS = 65_000;
@@ -25,6 +32,7 @@ export function createHttpServer(): { readonly server: Server; serve(listener: R
     {
       headersTimeout: REQUEST_TIMEOUT_MILLISECONDS,
       requestTimeout: REQUEST_TIMEOUT_MILLISECONDS,
+      connectionsCheckingInterval: LOOK_EVERY_MILLISECONDS,
       keepAliveTimeout: KEEP_ALIVE_MILLISECONDS,
     },
     (request, response) => listener(request, response),
@@ -81,16 +89,44 @@ function starting(_request: IncomingMessage, response: ServerResponse): void {
   response.end();
 }
 
-/** Resolves to the port once the server listens. */
+/** Resolves to the port once the server listens on `address:port`. */
 export function listen(server: Server, address: string): Promise<number> {
   const colon = address.lastIndexOf(":");
   const host = address.slice(0, colon).replace(/^\[|\]$/g, "");
+  return listening(server, () => server.listen(Number(address.slice(colon + 1)), host));
+}
+
+/** Listens on a Unix socket that only this user can reach. One left behind by a process that is gone is replaced. */
+export async function listenOnSocket(server: Server, path: string): Promise<void> {
+  await makeFolder(dirname(path));
+  if (await isLeftBehind(path)) await unlink(path);
+  await listening(server, () => server.listen({ path }));
+  await chmod(path, 0o600);
+}
+
+function listening(server: Server, begin: () => void): Promise<number> {
   return new Promise((resolve, reject) => {
     server.once("error", reject);
-    server.listen(Number(address.slice(colon + 1)), host, () => {
+    server.once("listening", () => {
       const bound = server.address();
       resolve(typeof bound === "object" && bound !== null ? bound.port : 0);
     });
+    begin();
+  });
+}
+
+/** Whether there is a socket on which nobody listens. */
+async function isLeftBehind(path: string): Promise<boolean> {
+  // The system refuses a connection to any other file in the same words.
+  const isSocket = await lstat(path).then(
+    (found) => found.isSocket(),
+    () => false,
+  );
+  if (!isSocket) return false;
+  return new Promise((resolve) => {
+    const attempt = connect(path);
+    attempt.once("connect", () => resolve(false)).once("connect", () => attempt.destroy());
+    attempt.once("error", (error: NodeJS.ErrnoException) => resolve(error.code === "ECONNREFUSED"));
   });
 }
 

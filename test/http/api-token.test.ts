@@ -1,11 +1,11 @@
 import { randomBytes } from "node:crypto";
 import { describe, expect, it } from "vitest";
 import { apiTokenCheck } from "../../src/http/api-token.ts";
-import { randomApiToken } from "../../src/keys/random.ts";
+import { givenToken } from "./given-token.ts";
 
 describe("an API token", () => {
   it("is accepted as it is made, a hundred times over, and opens for itself alone", async () => {
-    const tokens = Array.from({ length: 100 }, randomApiToken);
+    const tokens = Array.from({ length: 100 }, givenToken);
     const checks = await Promise.all(tokens.map(apiTokenCheck));
     const [own, next] = [checks[0], tokens[1]];
     expect(await Promise.all(tokens.map((token, i) => checks[i]?.(token)))).toEqual(tokens.map(() => true));
@@ -22,12 +22,12 @@ describe("an API token", () => {
   });
 
   it("may have white space around it in its file, which is no part of it", async () => {
-    const token = randomApiToken();
+    const token = givenToken();
     const check = await apiTokenCheck(`  ${token}\r\n`);
     expect(await check(token)).toBe(true);
   });
 
-  const almost = randomApiToken();
+  const almost = givenToken();
   for (const [what, presented] of [
     ["nothing", ""],
     ["all but its last character", almost.slice(0, -1)],
@@ -65,7 +65,7 @@ describe("a token that could be guessed", () => {
       );
       expect(refusal).toMatchObject({
         code: "api_token_invalid",
-        fix: expect.stringContaining("keyturn init"),
+        fix: expect.stringContaining("keyturn api-token issue"),
       });
       if (token !== "") expect(JSON.stringify([refusal, refusal.message])).not.toContain(token);
     });

@@ -68,14 +68,14 @@ describe("a store that is down for longer than the lease", () => {
     expect((await get("/livez")).status).toBe(200);
     const ready = await get("/readyz");
     expect(ready.status).toBe(503);
-    expect(ready.headers.get("Retry-After")).toBe("5");
+    expect(ready.headers.get("Retry-After")).toBe("2");
     expect(await ready.json()).toMatchObject({ code: "ring_stale" });
   });
 
   it("makes signing answer ring_stale, which says when to come back and nothing of the inside", async () => {
     const response = await sign();
     expect(response.status).toBe(503);
-    expect(response.headers.get("Retry-After")).toBe("5");
+    expect(response.headers.get("Retry-After")).toBe("2");
     expect(response.headers.get("Cache-Control")).toBe("no-store");
     expect(await response.json()).toEqual({
       type: "urn:keyturn:problem:ring_stale",

@@ -1,7 +1,8 @@
 import type { OutgoingHttpHeaders } from "node:http";
+import { connect } from "node:net";
 import { gzipSync } from "node:zlib";
 import { decodeJwt } from "jose";
-import { beforeEach, describe, expect, it } from "vitest";
+import { beforeEach, describe, expect, it, vi } from "vitest";
 import { START } from "../manager/manual-clock.ts";
 import { API_TOKEN, ask, expectProblem, type Issuer, openIssuer } from "./served.ts";
 
@@ -64,6 +65,34 @@ describe("a body that cannot be used", () => {
     ["null", "null", /\/: Expected a JSON object\.$/],
     ["a number", "300", /\/: Expected a JSON object\.$/],
     ["a string", '"claims"', /\/: Expected a JSON object\.$/],
+    ["a byte order mark before it", `\ufeff${BODY}`, /not JSON/],
+    ["a member twice", '{"claims":{"sub":"a","sub":"b"}}', /\/claims\/sub: .*twice/],
+    ["a member twice, once in escapes", '{"claims":{},"cl\\u0061ims":{}}', /\/claims: .*twice/],
+    ["a member called __proto__", '{"claims":{"__proto__":{"admin":true}}}', /\/claims\/__proto__: /],
+    ["half a surrogate pair", '{"claims":{"sub":"\\ud800"}}', /\/claims\/sub: .*surrogate/],
+    [
+      "nested more than 8 levels deep",
+      `{"claims":{"a":${"[".repeat(7)}${"]".repeat(7)}}}`,
+      /\/claims\/a\/0\/0\/0\/0\/0\/0: .*8 levels/,
+    ],
+  ];
+  for (const [what, body, why] of unusable) {
+    it(`is ${what}`, async () => {
+      expect(expectProblem(await post(AUTHORIZED, body), 400, "body_invalid").detail).toMatch(why);
+    });
+  }
+
+  it("is one that is not UTF-8", async () => {
+    const body = Buffer.concat([Buffer.from('{"claims":{"sub":"'), Buffer.from([0xff]), Buffer.from('"}}')]);
+    expect(expectProblem(await post(AUTHORIZED, body), 400, "body_invalid").detail).toMatch(/not UTF-8/);
+  });
+
+  it("may nest 8 levels deep", async () => {
+    const body = `{"claims":{"a":${"[".repeat(6)}${"]".repeat(6)}}}`;
+    expect((await post(AUTHORIZED, body)).status).toBe(200);
+  });
+
+  const wrong: readonly [string, string, RegExp][] = [
     ["an empty object", "{}", /claims: Expected a JSON object of claims/],
     ["claims that are null", '{"claims":null}', /claims: Expected a JSON object of claims/],
     ["claims that are a list", '{"claims":[{"sub":"user-1"}]}', /claims: Expected a JSON object of claims/],
@@ -94,25 +123,60 @@ describe("a body that cannot be used", () => {
       /force: There is no "force" here\.(?! Did)/,
     ],
   ];
-  for (const [what, body, why] of unusable) {
-    it(`is ${what}`, async () => {
-      expect(expectProblem(await post(AUTHORIZED, body), 400, "body_invalid").detail).toMatch(why);
+  for (const [what, body, why] of wrong) {
+    it(`is one with wrong members: ${what}`, async () => {
+      expect(expectProblem(await post(AUTHORIZED, body), 422, "fields_invalid").detail).toMatch(why);
     });
   }
+
+  it("gets no name back that might be a secret", async () => {
+    const body = JSON.stringify({ claims: {}, [API_TOKEN]: 1, "\u001b[31m": 2 });
+    const answer = await post(AUTHORIZED, body);
+    expectProblem(answer, 422, "fields_invalid");
+    expect(answer.body).not.toContain(API_TOKEN);
+    expect(answer.body).not.toContain("[31m");
+    const twice = await post(AUTHORIZED, `{"claims":{"${API_TOKEN}":1,"${API_TOKEN}":2}}`);
+    expectProblem(twice, 400, "body_invalid");
+    expect(twice.body).not.toContain(API_TOKEN);
+  });
 
   it("is one that is compressed: nothing is unpacked, so nothing can blow up", async () => {
     const bomb = gzipSync(JSON.stringify({ claims: { x: "x".repeat(10_000_000) } }));
     expect(bomb.length).toBeLessThan(LIMIT);
-    expectProblem(await post({ ...AUTHORIZED, "Content-Encoding": "gzip" }, bomb), 400, "body_invalid");
+    expectProblem(
+      await post({ ...AUTHORIZED, "Content-Encoding": "gzip" }, bomb),
+      415,
+      "media_type_unsupported",
+    );
   });
+
+  for (const [what, framing] of [
+    ["declared", "Content-Length: 100"],
+    ["in chunks", "Transfer-Encoding: chunked"],
+  ] as const) {
+    it(`is one that breaks off, ${what}, which is no failure of ours`, async () => {
+      const { hostname, port } = new URL(url);
+      const head = `POST /v1/tokens HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${API_TOKEN}\r\n`;
+      const socket = connect(Number(port), hostname);
+      socket.write(`${head}Content-Type: application/json\r\n${framing}\r\n\r\n2\r\n{}`);
+      await new Promise((sent) => socket.write("\r\n", sent));
+      // A round trip later the server has read it.
+      await ask(url, { path: "/livez" });
+      socket.destroy();
+      const kid = issuer.keys.status().emitter;
+      await vi.waitFor(() =>
+        expect(issuer.told).toEqual([{ type: "token_refused", kid, code: "body_invalid" }]),
+      );
+    });
+  }
 
   it("is told all that is wrong with it at once", async () => {
     const answer = await post(AUTHORIZED, '{"claim":{},"expiresInSeconds":"1"}');
-    const { problems } = expectProblem(answer, 400, "body_invalid");
+    const { problems } = expectProblem(answer, 422, "fields_invalid");
     expect(problems.map(({ at }: { at: string }) => at).sort()).toEqual([
-      "claim",
-      "claims",
-      "expiresInSeconds",
+      "/claim",
+      "/claims",
+      "/expiresInSeconds",
     ]);
   });
 });
@@ -167,10 +231,7 @@ describe("claims that cannot be signed", () => {
   });
 
   it("cannot reach the objects of this process", async () => {
-    const answer = await post(
-      AUTHORIZED,
-      '{"claims":{"__proto__":{"admin":true},"constructor":{"prototype":{"admin":true}}}}',
-    );
+    const answer = await post(AUTHORIZED, '{"claims":{"constructor":{"prototype":{"admin":true}}}}');
     expect(answer.status).toBe(200);
     expect(({} as { admin?: boolean }).admin).toBeUndefined();
     expect(decodeJwt(JSON.parse(answer.body).token)["admin"]).toBeUndefined();

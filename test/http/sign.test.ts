@@ -104,13 +104,24 @@ describe("a request without the API token", () => {
       expectProblem(answer, 401, "unauthenticated");
       expect(answer.headers["www-authenticate"]).toBe('Bearer realm="keyturn"');
       expect(issuer.told).toEqual([
+        {
+          type: "request_denied",
+          action: "sign",
+          caller: null,
+          code: "unauthenticated",
+          path: "/v1/tokens",
+        },
         { type: "token_refused", kid: issuer.keys.status().emitter, code: "unauthenticated" },
       ]);
     });
   }
 
   it("is refused when the token stands in the URL", async () => {
-    expectProblem(await post(JSON_TYPE, BODY, `${PATH}?access_token=${API_TOKEN}`), 401, "unauthenticated");
+    for (const query of [`access_token=${API_TOKEN}`, `x=1&x=${API_TOKEN}`, "api_key=x"]) {
+      const answer = await post(AUTHORIZED, BODY, `${PATH}?${query}`);
+      expectProblem(answer, 400, "token_in_query");
+      expect(answer.body).not.toContain(API_TOKEN);
+    }
   });
 
   it("is not told whether its body would do", async () => {
