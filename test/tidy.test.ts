@@ -18,6 +18,8 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   store: ["errors.ts", "clock.ts", "deadline.ts"],
   telemetry: ["errors.ts", "clock.ts", "ring", "store"],
   "api-tokens": ["errors.ts", "clock.ts", "schema.ts", "ring", "keys", "store", "telemetry"],
+  // A service in another process has nothing of ours but this.
+  client: ["errors.ts", "clock.ts", "deadline.ts", "answer.ts", "chance.ts", "safe-url.ts"],
   // It knows JWKS, and nothing of how ours come about.
   verifier: [
     "errors.ts",
@@ -182,7 +184,7 @@ it.each(["index.ts", "http/index.ts", "verifier/index.ts"])(
   },
 );
 
-it.each(["verifier/index.ts", "verifier/fetch.ts", "verifier/hono.ts"])(
+it.each(["client/index.ts", "verifier/index.ts", "verifier/fetch.ts", "verifier/hono.ts"])(
   "needs no package at all to load %s",
   (entry) => {
     const { files, packages } = loadedBy(entry);
