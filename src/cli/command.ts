@@ -3,7 +3,7 @@ import { Command, Option } from "commander";
 import { KeyturnError } from "../errors.ts";
 import type { KeyManager } from "../manager/manager.ts";
 import { type Config, readConfig } from "../node/config.ts";
-import { openConfigured } from "../node/open.ts";
+import { type OpenedRing, openConfigured } from "../node/open.ts";
 import { environmentName, flagName, SECRET_SETTINGS, SETTINGS } from "../node/settings.ts";
 import type { KeyturnEvent } from "../telemetry/events.ts";
 import { printNote } from "./print.ts";
@@ -74,19 +74,19 @@ export function settingsIn(options: Options): Readonly<Record<string, string>> {
 /** Opens the configured ring, does `work`, and sees the audit records home. */
 export async function withRing<T>(
   options: Options,
-  work: (manager: KeyManager, config: Config) => Promise<T>,
+  work: (manager: KeyManager, config: Config, opened: OpenedRing) => Promise<T>,
 ): Promise<T> {
   const config = await configOf(options);
   const opened = await openConfigured(config, {
     create: false,
-    stdout: "result",
+    runs: "command",
     environment: process.env,
     onEvent: noteTrouble,
   });
   try {
-    return await work(opened.manager, config);
+    return await work(opened.manager, config, opened);
   } finally {
-    await opened.audited();
+    await opened.trail.settled();
   }
 }
 

@@ -13,40 +13,39 @@ import {
   withJson,
   withSettings,
 } from "./command.ts";
+import { importedBy, withImport } from "./import-options.ts";
 import { printNote, printResult } from "./print.ts";
 
 export function initCommand(): Command {
-  return withSettings(
-    withJson(
-      command(
-        "init",
-        "create KEK, API token, ring and a commented keyturn.yaml",
-        "keyturn init",
-        "keyturn init --issuer https://auth.example.com --folder /var/lib/keyturn",
-      ),
-    ),
-    false,
-  ).action(async (options: Options) => {
+  const declared = command(
+    "init",
+    "create KEK, API token, ring and a commented keyturn.yaml",
+    "keyturn init",
+    "keyturn init --issuer https://auth.example.com --folder /var/lib/keyturn",
+    "keyturn init --import signing-key.pem --import-kid 2026-a --import-created-at 2026-03-01",
+  );
+  return withSettings(withImport(withJson(declared)), false).action(async (options: Options) => {
     const config = await configOf(options);
+    const imported = await importedBy(options, config);
     const opened = await openConfigured(config, {
       create: true,
-      stdout: "result",
+      runs: "command",
       environment: process.env,
       onEvent: noteTrouble,
     });
-    await opened.audited();
+    await opened.trail.settled();
     const given = settingsIn(options);
     const written = config.file === null ? await writeSettingsFile(given) : null;
     if (config.file !== null && Object.keys(given).length > 0)
       printNote(`the flags are not in ${config.file}; unless you write them there, give them every time`);
     const { ring, generation, emitter } = opened.manager.status();
-    const made = [...opened.created, ...(written === null ? [] : [written])];
+    const made = [...(imported?.created ?? []), ...opened.created, ...(written === null ? [] : [written])];
     printResult(
       { ring, generation, emitter, folder: ringFolder(config), made },
       options["json"] === true,
       () =>
         [
-          opened.ringCreated
+          opened.ringCreated || imported?.ringCreated
             ? `Ring ${ring} is in ${ringFolder(config)}; ${emitter} emits.`
             : `Ring ${ring} was there already.`,
           ...made.map((path) => `Made ${path}`),

@@ -1,8 +1,11 @@
 #!/usr/bin/env node
 /** The command line. Each command is a thin door to the same manager that the server uses. */
 import { Command, CommanderError } from "commander";
+import { apiTokenCommand } from "./api-token-command.ts";
 import { auditCommand } from "./audit-command.ts";
+import { doctorCommand } from "./doctor-command.ts";
 import { exitCodeOf } from "./exit-code.ts";
+import { exportCommand } from "./export-command.ts";
 import { initCommand } from "./init.ts";
 import { printFailure } from "./print.ts";
 import { rehearseCommand } from "./rehearse-command.ts";
@@ -55,7 +58,10 @@ function program(): Command {
     signCommand(),
     verifyCommand(),
     auditCommand(),
+    apiTokenCommand(),
     rewrapCommand(),
+    exportCommand(),
+    doctorCommand(),
     rehearseCommand(),
   ];
   for (const command of commands) root.addCommand(command);

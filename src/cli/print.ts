@@ -37,5 +37,7 @@ export function formatInstant(instant: number): string {
 
 /** Enough of a kid to tell it from the others; the whole one is in --json and works everywhere. */
 export function shortKid(kid: string): string {
-  return `${kid.slice(0, 12)}…`;
+  return kid.length <= SHORT_KID_LENGTH ? kid : `${kid.slice(0, SHORT_KID_LENGTH)}…`;
 }
+
+const SHORT_KID_LENGTH = 12;

@@ -5,6 +5,7 @@ import { type Command, Option } from "commander";
 import type { Command as Cause, Outcome, RevokeOutcome, RotateOutcome } from "../manager/commands.ts";
 import type { KeyManager } from "../manager/manager.ts";
 import type { Status } from "../manager/status.ts";
+import type { OpenedRing } from "../node/open.ts";
 import type { RotationPolicy } from "../ring/policy.ts";
 import { command, type Options, option, usage, withJson, withRing, withSettings } from "./command.ts";
 import { formatInstant, printNote, printResult, shortKid } from "./print.ts";
@@ -97,7 +98,12 @@ export function rewrapCommand(): Command {
     ),
     "The ring is sealed under the present KEK now. When every node has it, delete the previous one.",
     "The ring is sealed under the present KEK already.",
-    (manager, cause) => manager.rewrap(cause),
+    async (manager, cause, opened) => {
+      // The book first: what it cannot be opened with any more must not be all that is left of the old KEK.
+      const book = await (await opened.apiTokens()).rewrap();
+      const ring = await manager.rewrap(cause);
+      return { ...ring, changed: book.changed || ring.changed };
+    },
   );
 }
 
@@ -136,17 +142,17 @@ function simple(
   declared: Command,
   done: string,
   nothing: string,
-  act: (manager: KeyManager, cause: Cause) => Promise<Outcome>,
+  act: (manager: KeyManager, cause: Cause, opened: OpenedRing) => Promise<Outcome>,
 ): Command {
   return changing(declared, (options) =>
-    withRing(options, async (manager) => {
-      const outcome = await act(manager, causeOf(options));
+    withRing(options, async (manager, _config, opened) => {
+      const outcome = await act(manager, causeOf(options), opened);
       printResult(outcome, options["json"] === true, () => (outcome.changed ? done : nothing));
     }),
   );
 }
 
-function withYes(to: Command): Command {
+export function withYes(to: Command): Command {
   return to.option("--yes", "do not ask; needed where nobody can be asked");
 }
 
@@ -154,13 +160,15 @@ const DASHED_KID = /^-[\w-]{42}$|^-[\w-]{3,41}(…|\.\.\.)$/;
 
 /** One kid in 64 begins with a dash. After `--` it cannot be taken for a flag. */
 export function kidsLast(args: readonly string[]): string[] {
-  const kids = args.filter((arg) => DASHED_KID.test(arg));
-  const others = args.filter((arg) => !kids.includes(arg));
+  // After its own flag a kid is taken as it is.
+  const isLoose = (arg: string, i: number) => DASHED_KID.test(arg) && args[i - 1] !== "--import-kid";
+  const kids = args.filter(isLoose);
+  const others = args.filter((arg, i) => !isLoose(arg, i));
   return kids.length === 0 || args.includes("--") ? [...args] : [...others, "--", ...kids];
 }
 
 /** Asks on a terminal; elsewhere the answer must have been given in advance. */
-async function confirm(options: Options, consequence: string): Promise<void> {
+export async function confirm(options: Options, consequence: string): Promise<void> {
   if (options["yes"] === true) return;
   if (!process.stdin.isTTY)
     throw usage("This takes trust away and nobody can be asked.", "Add --yes if it is meant.");
@@ -180,14 +188,18 @@ function answerTo(question: string): Promise<string> {
   });
 }
 
-function requireReason({ reason }: Options): void {
+export function requireReason({ reason }: Options): void {
   if (reason === undefined)
     throw usage("--reason is missing.", 'Say why, like: --reason "laptop was stolen".');
 }
 
 function causeOf({ reason }: Options): Cause {
-  const actor = `cli:${userName()}`;
-  return typeof reason === "string" ? { actor, reason } : { actor };
+  return typeof reason === "string" ? { actor: actorName(), reason } : { actor: actorName() };
+}
+
+/** As audit records name whoever sits at this terminal. */
+export function actorName(): string {
+  return `cli:${userName()}`;
 }
 
 /** In containers it is common for a user to be a number without a name. */
@@ -204,13 +216,16 @@ const KID_BEGINNING_MIN = 4;
 
 /** A kid may be shortened to a beginning that only one key has. */
 export function wholeKid({ keys, revoked }: Pick<Status, "keys" | "revoked">, given: string): string {
+  const known = [...keys, ...revoked].map(({ kid }) => kid);
+  // An imported key may have a short kid, or one that another begins with.
+  if (known.includes(given.trim())) return given.trim();
   const beginning = given.trim().replace(/(…|\.\.\.)$/, "");
   if (beginning.length < KID_BEGINNING_MIN)
     throw usage(
       `At least ${KID_BEGINNING_MIN} characters of a kid are needed.`,
       "`keyturn status` lists the kids.",
     );
-  const kids = [...keys, ...revoked].map(({ kid }) => kid).filter((kid) => kid.startsWith(beginning));
+  const kids = known.filter((kid) => kid.startsWith(beginning));
   if (kids.length > 1) throw usage("Several keys begin like this.", "Give more of the kid.");
   return kids[0] ?? given;
 }

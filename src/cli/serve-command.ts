@@ -1,4 +1,5 @@
 /** `serve`: a node in the foreground, until it is told to stop. */
+import { existsSync } from "node:fs";
 import { resolve } from "node:path";
 import type { Command } from "commander";
 import type { Config } from "../node/config.ts";
@@ -25,7 +26,13 @@ export function serveCommand(): Command {
       const asked = stopAsked();
       // No other command needs an HTTP server, and loading one would take up a quarter of its time.
       const { serve } = await import("../node/serve.ts");
-      const node = await serve({ config, init: options["init"] === true, environment: process.env });
+      const node = await serve({
+        config,
+        init: options["init"] === true,
+        environment: process.env,
+        // The same file, also where it was found and not named: while it is replaced, nothing else counts.
+        reread: () => configOf(config.file === null ? options : { ...options, config: config.file }),
+      });
       const out = config.auditLog === "stdout" ? process.stderr : process.stdout;
       out.write(`${welcome(node, config, given)}\n`);
       await asked;
@@ -44,8 +51,7 @@ function welcome({ manager, url, created }: RunningNode, config: Config, given: 
   const status = manager.status();
   const located = { ...config, issuer: manager.issuer };
   const kekNote = created.includes(config.kekFile) ? " (just made: keep a backup, apart from the ring)" : "";
-  const tokenNote = created.includes(config.apiTokenFile) ? " (just made)" : "";
-  const token = given.apiToken ? "$KEYTURN_API_TOKEN" : `$(cat ${shellWord(resolve(config.apiTokenFile))})`;
+  const token = apiTokenAt(config.apiTokenFile, created, given);
   return [
     "keyturn is serving.",
     "",
@@ -53,15 +59,27 @@ function welcome({ manager, url, created }: RunningNode, config: Config, given: 
     `  issuer      ${manager.issuer}`,
     `  emitting    ${status.emitter} (${status.alg})`,
     `  next step   ${describeNext(status)}`,
-    `  API token   ${given.apiToken ? "in KEYTURN_API_TOKEN" : `${config.apiTokenFile}${tokenNote}`}`,
+    `  API token   ${token.shown}`,
     `  KEK         ${given.kek ? "in KEYTURN_KEK" : `${config.kekFile}${kekNote}`}`,
     "",
     "Sign a token:",
     "",
-    `  curl -s ${url}/v1/tokens -H "Authorization: Bearer ${token}" \\`,
+    `  curl -s ${url}/v1/tokens -H "Authorization: Bearer ${token.inShell}" \\`,
     `    -H "Content-Type: application/json" -d '{"claims":{"sub":"user-1","aud":"orders"}}'`,
     "",
   ].join("\n");
+}
+
+/** Where a token that signs is: for people, and for a shell. */
+function apiTokenAt(file: string, created: readonly string[], given: Given) {
+  if (given.apiToken) return { shown: "in KEYTURN_API_TOKEN", inShell: "$KEYTURN_API_TOKEN" };
+  if (!existsSync(file))
+    return {
+      shown: "none here; `keyturn api-token issue --name me --role signer` prints one",
+      inShell: "$API_TOKEN",
+    };
+  const shown = created.includes(file) ? `${file} (just made)` : file;
+  return { shown, inShell: `$(cat ${shellWord(resolve(file))})` };
 }
 
 function shellWord(path: string): string {

@@ -6,11 +6,6 @@ export function randomRingId(): string {
   return base64url.encode(crypto.getRandomValues(new Uint8Array(16)));
 }
 
-/** An API token: 256 bits behind a prefix that secret scanners and people recognise. */
-export function randomApiToken(): string {
-  return `keyturn_${base64url.encode(crypto.getRandomValues(new Uint8Array(32)))}`;
-}
-
 /** What an API token is made of: 256 bits. */
 export function randomApiTokenBytes(): Uint8Array {
   return crypto.getRandomValues(new Uint8Array(32));

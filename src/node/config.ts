@@ -33,7 +33,12 @@ export function ringFolder({ folder }: Pick<Settings, "folder">): string {
 export const CONFIG_FILES = ["keyturn.yaml", "keyturn.json"] as const;
 
 /** Environment variables that hold secrets rather than settings; node/secrets.ts reads them. */
-export const SECRET_VARIABLES = ["KEYTURN_KEK", "KEYTURN_PREVIOUS_KEK", "KEYTURN_API_TOKEN"] as const;
+export const SECRET_VARIABLES = [
+  "KEYTURN_KEK",
+  "KEYTURN_PREVIOUS_KEK",
+  "KEYTURN_API_TOKEN",
+  "KEYTURN_AUDIT_TOKEN",
+] as const;
 
 /** The variable that names the configuration file. */
 const FILE_VARIABLE = "KEYTURN_CONFIG";

@@ -33,9 +33,14 @@ export function logEvents(log: Logger): OnEvent {
         }
         return;
       case "token_signed":
-        return log.info({ kid: event.kid }, "token signed");
+        // Metrics count them; a line for each costs more than its signature.
+        return log.debug({ kid: event.kid }, "token signed");
       case "token_refused":
         return log.warn({ kid: event.kid, code: event.code }, "token refused");
+      case "request_denied": {
+        const { action, caller, code, path } = event;
+        return log.warn({ action, caller, code, path }, "a request was denied");
+      }
       case "step_blocked":
         return log.warn({ because: event.because }, "a due step was not taken");
       case "conflict":
@@ -49,6 +54,13 @@ export function logEvents(log: Logger): OnEvent {
         return log.error(errorFields(event.error), "the ring could not be read");
       case "store_recovered":
         return log.info("the ring can be read again");
+      case "publication_seen":
+        if (event.missingSince !== null)
+          log.warn(
+            { since: event.missingSince },
+            "the public JWKS URL does not show every key that it should",
+          );
+        return;
       case "audit_failed":
         return log.error(
           errorFields(event.error),
@@ -56,6 +68,19 @@ export function logEvents(log: Logger): OnEvent {
         );
       case "tick_failed":
         return log.error(errorFields(event.error), "a tick failed");
+      case "api_token_changed": {
+        const { event: change, id, name, role, successor, by, reason } = event;
+        return log.info({ change, id, name, role, successor, by, reason }, "an API token changed");
+      }
+      case "api_tokens_failed":
+        return log.error(errorFields(event.error), "the API tokens could not be read or written");
+      case "api_tokens_recovered":
+        return log.info("the API tokens can be read and written again");
+      case "config_failed":
+        return log.error(
+          errorFields(event.error),
+          "the configuration could not be read again; what it said before stays in force",
+        );
       case "request_failed":
         return log.error(errorFields(event.error), "a request failed");
     }

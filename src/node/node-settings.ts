@@ -23,6 +23,8 @@ export function parseNodeSettings(given: Record<string, unknown>): NodeSettings 
     kekFile: settings.kekFile ?? join(settings.folder, "kek"),
     previousKekFile: settings.previousKekFile ?? null,
     apiTokenFile: settings.apiTokenFile ?? join(settings.folder, "api-token"),
+    auditUrl: settings.auditUrl ?? null,
+    auditTokenFile: settings.auditTokenFile ?? null,
     auditLog: settings.auditLog ?? join(settings.folder, "audit.jsonl"),
     jwksUrl: settings.jwksUrl ?? null,
   };
@@ -42,6 +44,7 @@ function issuerNeeded(listen: string): Problem {
 const ISSUER_EXPECTED =
   "Expected an https URL without query and fragment, like https://auth.example.com; http on loopback only.";
 const LISTEN_EXPECTED = "Expected address:port, like 127.0.0.1:3000.";
+const ADMIN_EXPECTED = "Expected same, off, address:port like 127.0.0.1:3001, or unix:/path/to/socket.";
 const SCHEDULE_EXPECTED = 'Expected a cron expression, like "* * * * *".';
 const PORT_MAX = 65_535;
 
@@ -71,6 +74,11 @@ const schema = z.object({
   previousKekFile: path.nullable().optional(),
   apiTokenFile: path.optional(),
   auditLog: path.optional(),
+  auditUrl: z
+    .url({ protocol: /^https?$/, error: "Expected an http(s) URL." })
+    .nullable()
+    .optional(),
+  auditTokenFile: path.nullable().optional(),
   jwksUrl: z
     .url({ protocol: /^https?$/, error: "Expected an http(s) URL." })
     .nullable()
@@ -84,6 +92,13 @@ const schema = z.object({
     .string({ error: SCHEDULE_EXPECTED })
     .refine((expression) => cron.validate(expression), { error: SCHEDULE_EXPECTED })
     .default("* * * * *"),
+  steps: z.enum(["on", "off"], { error: "Expected on or off." }).default("on"),
+  adminListen: z
+    .string({ error: ADMIN_EXPECTED })
+    .refine((text) => ["same", "off"].includes(text) || /^unix:.+/.test(text) || isAddress(text), {
+      error: ADMIN_EXPECTED,
+    })
+    .default("same"),
   logLevel: z
     .enum(["debug", "info", "warn", "error"], { error: "Expected debug, info, warn or error." })
     .default("info"),

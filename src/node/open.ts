@@ -1,19 +1,28 @@
-/** From a configuration to a manager: the file store, the secrets, the audit log, the probe. */
-import type { KeyManager } from "../manager/manager.ts";
-import { createKeyManager } from "../manager/manager.ts";
+/** From a configuration to a manager and its API tokens: stores, secrets, audit sinks, the probe. */
+import { join } from "node:path";
+import { type ApiTokens, createApiTokens } from "../api-tokens/api-tokens.ts";
+import { systemClock } from "../clock.ts";
+import { createKeyManager, type KeyManager } from "../manager/manager.ts";
 import { fileStore } from "../store/file.ts";
 import { makeFolder } from "../store/file-access.ts";
-import { ringMissing } from "../store/store.ts";
-import type { OnEvent } from "../telemetry/events.ts";
-import { type AuditLog, fileAuditLog, noAuditLog, stdoutAuditLog } from "./audit-log.ts";
+import { guardedStore } from "../store/guarded.ts";
+import { type RingStore, ringMissing } from "../store/store.ts";
+import type { KeyturnEvent, OnEvent } from "../telemetry/events.ts";
+import { watchedStore } from "../telemetry/store-watch.ts";
+import { apiTokensFolder, createFirstToken } from "./api-tokens.ts";
+import { openTrail } from "./audit/open-trail.ts";
+import type { AuditTrail } from "./audit/trail.ts";
 import { type Config, ringFolder } from "./config.ts";
 import { probeOf } from "./probe.ts";
-import { createSecrets, readKeks } from "./secrets.ts";
+import { createKek, parseKeks, readAuditToken, readKeks } from "./secrets.ts";
 
 export interface OpenedRing {
   readonly manager: KeyManager;
-  /** Resolves when all records committed so far have reached the audit log. */
-  audited(): Promise<void>;
+  /** Opens the book of API tokens; few commands need it, and none of the others must fail with it. */
+  apiTokens(): Promise<ApiTokens>;
+  readonly trail: AuditTrail;
+  /** Tells everybody who listens; for what happens beside the manager. */
+  readonly onEvent: OnEvent;
   /** Secret files that were made because there were none. */
   readonly created: readonly string[];
   /** Whether the ring was made because there was none. */
@@ -21,56 +30,70 @@ export interface OpenedRing {
 }
 
 export interface OpenOptions {
-  /** Whether to make what is missing: folder, KEK, API token, ring. */
+  /** Whether to make what is missing: folder, KEK, ring, first API token. */
   readonly create: boolean;
-  /** What goes to stdout: audit records, where the configuration wants them there, or a command's result. */
-  readonly stdout: "audit" | "result";
+  /** A node that serves, or a command, whose result has stdout for itself. */
+  readonly runs: "node" | "command";
   readonly environment: Record<string, string | undefined>;
   readonly onEvent: OnEvent;
+  /** Asked before a due step. Default: always true. */
+  readonly stepsOn?: () => Promise<boolean>;
 }
 
-/** @throws KeyturnError as `createKeyManager`, and what reading files can throw. */
+/** @throws KeyturnError as `createKeyManager` and `createApiTokens`, and what reading files can throw. */
 export async function openConfigured(config: Config, options: OpenOptions): Promise<OpenedRing> {
-  const store = fileStore(ringFolder(config));
+  const { environment } = options;
+  const store = storeIn(ringFolder(config), options);
   // A ring without its KEK must not get a new one: nothing is made where a ring is.
   const missing = (await store.load()) === null;
   if (missing && !options.create) throw ringMissing(store);
   if (missing) await makeFolder(config.folder);
-  const created = missing ? await createSecrets(config, options.environment) : [];
-  const { kek, previousKek } = await readKeks(config, options.environment);
-  const log = await openAuditLog(config, options.stdout);
-  let audited: Promise<void> = Promise.resolve();
+  const created = missing ? await createKek(config, environment) : [];
+  const texts = await readKeks(config, environment);
+  const keks = await parseKeks(texts);
+  const trail = await trailOf(config, options);
+  const anchor = trail.anchor();
   let ringCreated = false;
+
+  function onEvent(event: KeyturnEvent): void {
+    options.onEvent(event);
+    trail.onEvent(event);
+    if (event.type !== "ring_advanced") return;
+    ringCreated ||= event.own && event.records.some(({ generation }) => generation === 1);
+  }
 
   const manager = await createKeyManager({
     store,
-    kek,
-    ...(previousKek === null ? {} : { previousKek }),
+    kek: texts.kek,
+    ...(texts.previousKek === null ? {} : { previousKek: texts.previousKek }),
     issuer: config.issuer,
     policy: config.policy,
     tokenTyp: config.tokenTyp,
     createIfMissing: missing,
     ...(config.probe ? { probe: probeOf(config) } : {}),
-    ...anchored(log),
-    onEvent(event) {
-      options.onEvent(event);
-      if (event.type === "ring_advanced") {
-        ringCreated ||= event.own && event.records.some(({ generation }) => generation === 1);
-        audited = log
-          .append(event.records)
-          .catch((error) => options.onEvent({ type: "audit_failed", error }));
-      }
-    },
+    ...(options.stepsOn === undefined ? {} : { stepsOn: options.stepsOn }),
+    ...(anchor === null ? {} : { anchor }),
+    auditRoom: trail.room,
+    onEvent,
   });
-  return { manager, audited: () => audited, created, ringCreated };
+  const apiTokens = () =>
+    createApiTokens({
+      store: storeIn(apiTokensFolder(config), options),
+      keks,
+      leaseSeconds: config.leaseSeconds,
+      onEvent,
+    });
+  const first = options.create ? await createFirstToken(config, apiTokens, environment) : [];
+  return { manager, apiTokens, trail, onEvent, created: [...created, ...first], ringCreated };
 }
 
-function anchored(log: AuditLog) {
-  const anchor = log.last();
-  return anchor === null ? {} : { anchor };
+function storeIn(folder: string, { onEvent }: OpenOptions): RingStore {
+  return watchedStore(guardedStore(fileStore(folder), systemClock), systemClock, onEvent);
 }
 
-function openAuditLog({ auditLog }: Config, stdout: OpenOptions["stdout"]): Promise<AuditLog> | AuditLog {
-  if (auditLog !== "stdout") return fileAuditLog(auditLog);
-  return stdout === "audit" ? stdoutAuditLog() : noAuditLog();
+async function trailOf(config: Config, { runs, environment, onEvent }: OpenOptions): Promise<AuditTrail> {
+  const { auditLog, auditUrl, folder } = config;
+  const auditToken = await readAuditToken(config, environment);
+  const positionFile = join(folder, "audit-url.position");
+  return openTrail({ auditLog, auditUrl, auditToken, positionFile, runs, clock: systemClock, onEvent });
 }

@@ -28,7 +28,19 @@ const LOOK_SECONDS = 30;
 /** Longer delays overflow Node's timers (2^31 − 1 ms) and would fire at once. */
 const TIMER_SECONDS_MAX = 86_400;
 
-export function startSchedule(manager: KeyManager, tickSchedule: string, onEvent: OnEvent): Schedule {
+/** What a node does beside the manager, as often as that: never rejects. */
+export interface Beside {
+  /** After each tick. */
+  tick(): Promise<unknown>;
+  refresh(): Promise<unknown>;
+}
+
+export function startSchedule(
+  manager: KeyManager,
+  tickSchedule: string,
+  onEvent: OnEvent,
+  beside: Beside = { tick: async () => {}, refresh: async () => {} },
+): Schedule {
   const underWay = new Set<Promise<unknown>>();
 
   function run(work: () => Promise<unknown>, onError: (error: unknown) => void): Promise<void> {
@@ -41,13 +53,19 @@ export function startSchedule(manager: KeyManager, tickSchedule: string, onEvent
 
   const tick = () =>
     run(
-      () => manager.tick(),
+      async () => {
+        try {
+          await manager.tick();
+        } finally {
+          await beside.tick();
+        }
+      },
       (error) => onEvent({ type: "tick_failed", error }),
     );
   // A failed refresh has been told as `store_failed`; the lease decides what follows from it.
   const refresh = () =>
     run(
-      () => manager.refresh(),
+      () => Promise.all([manager.refresh(), beside.refresh()]),
       () => undefined,
     );
 

@@ -1,5 +1,5 @@
 /**
- * KEK and API token: from the environment, or from files that only their owner can read. A value
+ * KEK and tokens: from the environment, or from files that only their owner can read. A value
  * taken from the environment is deleted there, so that no child process, crash report or later
  * dump of the environment shows it.
  */
@@ -7,26 +7,21 @@ import { existsSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { dirname } from "node:path";
 import { KeyturnError } from "../errors.ts";
-import { generateKek } from "../keys/kek.ts";
-import { randomApiToken } from "../keys/random.ts";
+import { generateKek, type Kek, parseKek } from "../keys/kek.ts";
 import { createFileOnce } from "../store/create-file.ts";
 import { accessError, assertPrivate, makeFolder } from "../store/file-access.ts";
 import type { Config, SECRET_VARIABLES } from "./config.ts";
 
-export interface Secrets {
+export interface KekTexts {
   readonly kek: string;
   readonly previousKek: string | null;
-  readonly apiToken: string;
 }
 
 type Environment = Record<string, string | undefined>;
 type SecretVariable = (typeof SECRET_VARIABLES)[number];
 
-/** @throws KeyturnError `kek_missing`, `api_token_invalid`, `store_permission` */
-export async function readKeks(
-  config: Config,
-  environment: Environment,
-): Promise<Pick<Secrets, "kek" | "previousKek">> {
+/** @throws KeyturnError `kek_missing`, `store_permission` */
+export async function readKeks(config: Config, environment: Environment): Promise<KekTexts> {
   const kek = (await fromEither("KEYTURN_KEK", config.kekFile, environment)) ?? null;
   if (kek === null) {
     throw new KeyturnError(
@@ -40,29 +35,25 @@ export async function readKeks(
   return { kek, previousKek: await fromEither("KEYTURN_PREVIOUS_KEK", config.previousKekFile, environment) };
 }
 
-/** @throws KeyturnError `api_token_invalid`, `store_permission` */
-export async function readApiToken(config: Config, environment: Environment): Promise<string> {
-  const token = await fromEither("KEYTURN_API_TOKEN", config.apiTokenFile, environment);
-  if (token !== null) return token;
-  throw new KeyturnError(
-    "api_token_invalid",
-    `There is no API token in ${config.apiTokenFile} nor in KEYTURN_API_TOKEN.`,
-    {
-      fix: "`keyturn init` makes one.",
-    },
-  );
+/** The KEKs themselves, the preferred one first. @throws KeyturnError `kek_invalid` */
+export async function parseKeks({ kek, previousKek }: KekTexts): Promise<[Kek, ...Kek[]]> {
+  const preferred = await parseKek(kek);
+  return previousKek === null ? [preferred] : [preferred, await parseKek(previousKek)];
 }
 
-/** Makes what is not there yet, and returns the paths that were made. Of two that do so at once, one wins. */
-export async function createSecrets(config: Config, environment: Environment): Promise<string[]> {
-  const kek = await createUnlessGiven("KEYTURN_KEK", config.kekFile, generateKek, environment);
-  const token = await createUnlessGiven(
-    "KEYTURN_API_TOKEN",
-    config.apiTokenFile,
-    randomApiToken,
-    environment,
-  );
-  return [...kek, ...token];
+/** An API token that keyturn did not issue, or the first one that it did; null when there is none. */
+export function readApiToken(config: Config, environment: Environment): Promise<string | null> {
+  return fromEither("KEYTURN_API_TOKEN", config.apiTokenFile, environment);
+}
+
+/** What the audit records are sent with; null when there is none. */
+export function readAuditToken(config: Config, environment: Environment): Promise<string | null> {
+  return fromEither("KEYTURN_AUDIT_TOKEN", config.auditTokenFile, environment);
+}
+
+/** Makes the KEK if there is none, and returns the paths that were made. Of two that do so at once, one wins. */
+export function createKek(config: Config, environment: Environment): Promise<string[]> {
+  return createUnlessGiven("KEYTURN_KEK", config.kekFile, generateKek, environment);
 }
 
 async function createUnlessGiven(

@@ -1,23 +1,36 @@
-/** A whole node: manager, schedule, HTTP server, log. */
-import { KeyturnError } from "../errors.ts";
-import { apiTokenCheck } from "../http/api-token.ts";
+/** A whole node: manager, API tokens, schedule, HTTP servers, audit sinks, metrics, log. */
+import type { RequestListener } from "node:http";
+import { getRequestListener } from "@hono/node-server";
+import { isKeyturnError, KeyturnError } from "../errors.ts";
+import { createAdminApp, isAdminPath } from "../http/admin/index.ts";
 import { createApp } from "../http/app.ts";
 import { jwksAnswers } from "../http/jwks.ts";
+import { watchedAnswers } from "../http/jwks-watch.ts";
 import type { KeyManager } from "../manager/manager.ts";
 import { fileSystemWarning } from "../store/file.ts";
+import type { KeyturnEvent } from "../telemetry/events.ts";
+import { createMetrics } from "../telemetry/metrics.ts";
+import { type AdminServer, byCaller, startAdminServer } from "./admin-listener.ts";
+import { authenticator } from "./api-tokens.ts";
+import { logSource } from "./audit/log-source.ts";
 import { type Config, ringFolder } from "./config.ts";
 import { createLog, logEvents } from "./log.ts";
 import { defaultIssuer } from "./node-settings.ts";
 import { openConfigured } from "./open.ts";
-import { publicJwksUrl } from "./probe.ts";
+import { probeOf, publicJwksUrl } from "./probe.ts";
+import { publicationWatch } from "./publication.ts";
 import { startSchedule } from "./schedule.ts";
 import { readApiToken } from "./secrets.ts";
 import { close, createHttpServer, listen, listenerOf } from "./server.ts";
+import { flagName } from "./settings.ts";
+import { stepsSwitch } from "./steps-switch.ts";
 
 export interface ServeOptions {
   readonly config: Config;
   /** Whether to make what is missing: folder, KEK, API token, ring. Default false. */
   readonly init?: boolean;
+  /** Reads the configuration again, for the one setting that may change while the node runs: `steps`. Default: it stays. */
+  readonly reread?: () => Promise<Config>;
   /** Where secrets may stand; those taken are deleted from it. Default: none. */
   readonly environment?: Record<string, string | undefined>;
 }
@@ -26,6 +39,8 @@ export interface RunningNode {
   readonly manager: KeyManager;
   /** Where this node answers, e.g. `http://127.0.0.1:3000`. */
   readonly url: string;
+  /** Where the admin API answers; null: nowhere. */
+  readonly adminUrl: string | null;
   /** Secret files that were made because there were none. */
   readonly created: readonly string[];
   /** Finishes what is under way and stops. No commit is left half done. */
@@ -40,57 +55,123 @@ const STOP_GRACE_MILLISECONDS = 10_000;
  *
  * @throws KeyturnError as `createKeyManager`; `config_invalid` when the address cannot be listened on.
  */
-export async function serve({ config, init = false, environment = {} }: ServeOptions): Promise<RunningNode> {
+export async function serve(options: ServeOptions): Promise<RunningNode> {
+  const { config, init = false, environment = {}, reread } = options;
   const log = createLog(config.logLevel);
-  const onEvent = logEvents(log);
+  const metrics = createMetrics();
+  const logged = logEvents(log);
+  const onEvent = (event: KeyturnEvent) => {
+    logged(event);
+    metrics.onEvent(event);
+  };
   const { server, serve: ready } = createHttpServer();
   const port = await listen(server, config.listen).catch((cause: NodeJS.ErrnoException) => {
-    throw notListening(config.listen, cause);
+    throw notListening("listen", config.listen, cause);
   });
+  let adminServer: AdminServer | null = null;
   try {
+    // Before anything is made: whoever named an address wrongly is told so, and finds nothing done.
+    const isShared = config.adminListen === "same";
+    if (!isShared && config.adminListen !== "off")
+      adminServer = await startAdminServer(config.adminListen).catch((cause) => {
+        throw notListening("adminListen", config.adminListen, cause);
+      });
     const url = `http://${config.listen.replace(/:\d+$/, `:${port}`)}`;
     const located = config.issuer === defaultIssuer(config.listen) ? { ...config, issuer: url } : config;
-    const { manager, audited, created } = await openConfigured(located, {
+    const stepsOn = stepsSwitch(config, reread, (error) => onEvent({ type: "config_failed", error }));
+    const given = await readApiToken(config, { ...environment });
+    const opened = await openConfigured(located, {
       create: init,
-      stdout: "audit",
+      runs: "node",
       environment,
       onEvent,
+      stepsOn,
     });
-    const answers = jwksAnswers(manager);
-    const apiToken = await apiTokenCheck(await readApiToken(config, environment));
-    const app = createApp({ manager, apiToken, jwksUrl: publicJwksUrl(located), onEvent, answers });
-    const schedule = startSchedule(manager, config.tickSchedule, onEvent);
-    ready(listenerOf(app, answers));
+    delete environment["KEYTURN_API_TOKEN"];
+    const { manager, trail, created } = opened;
+    const apiTokens = await opened.apiTokens();
 
-    const warning = await fileSystemWarning(ringFolder(config));
-    if (warning !== null) log.warn(warning);
-    if (process.getuid?.() === 0) log.warn("running as root: a user of its own would be safer");
-    if (!manager.status().policyMatches)
-      log.warn("this node's policy is not the ring's: it signs, but makes no step");
+    const answers = watchedAnswers(jwksAnswers(manager), metrics.onEvent);
+    const authenticate = await authenticator(apiTokens, given);
+    const app = createApp({
+      ...{ manager, authenticate, apiTokens, answers },
+      jwksUrl: publicJwksUrl(located),
+      onEvent: opened.onEvent,
+    });
+    const scrape = () => {
+      metrics.observe(manager.status(), trail.standing(manager.ring()));
+      return metrics.registry;
+    };
+    const adminApp = createAdminApp({
+      ...{ manager, authenticate, apiTokens, onEvent: opened.onEvent },
+      metrics: { scrape, toEveryone: !isShared },
+      ...(config.auditLog === "stdout" ? {} : { audit: logSource(config.auditLog) }),
+    });
+    const admin = getRequestListener(adminApp.fetch);
+    const publicly = listenerOf(app, answers);
+    adminServer?.serve(admin);
+    ready(isShared ? byCaller(publicly, beside(publicly, admin)) : publicly);
+
+    const watch = config.probe ? publicationWatch({ manager, probe: probeOf(located), onEvent }) : null;
+    const schedule = startSchedule(manager, config.tickSchedule, onEvent, {
+      tick: async () => {
+        trail.catchUp(manager.ring());
+        await Promise.all([apiTokens.flush(), watch?.()]);
+      },
+      refresh: () => apiTokens.refresh(),
+    });
+    for (const warning of await warningsOf(config, manager)) log.warn(warning);
     log.info({ url, ring: manager.ring().id, generation: manager.ring().generation }, "serving");
 
     return {
       manager,
       url,
+      adminUrl: isShared ? url : (adminServer?.url ?? null),
       created,
       async stop() {
-        await Promise.all([schedule.stop(), close(server, STOP_GRACE_MILLISECONDS)]);
-        await audited();
+        const closed = [close(server, STOP_GRACE_MILLISECONDS), adminServer?.stop(STOP_GRACE_MILLISECONDS)];
+        await Promise.all([schedule.stop(), ...closed]);
+        await Promise.all([apiTokens.flush(), trail.stop()]);
         log.info("stopped");
       },
     };
   } catch (error) {
     server.close();
+    await adminServer?.stop(0);
     throw error;
   }
 }
 
-function notListening(address: string, cause: NodeJS.ErrnoException): KeyturnError {
+/** The admin API beside what the public is served. */
+function beside(publicly: RequestListener, admin: RequestListener): RequestListener {
+  return (request, response) => {
+    const [path = ""] = (request.url ?? "").split("?");
+    return (isAdminPath(path) ? admin : publicly)(request, response);
+  };
+}
+
+async function warningsOf(config: Config, manager: KeyManager): Promise<string[]> {
+  const fileSystem = await fileSystemWarning(ringFolder(config));
+  return [
+    ...(fileSystem === null ? [] : [fileSystem]),
+    ...(process.getuid?.() === 0 ? ["running as root: a user of its own would be safer"] : []),
+    ...(manager.status().policyMatches
+      ? []
+      : ["this node's policy is not the ring's: it signs, but makes no step"]),
+  ];
+}
+
+function notListening(
+  setting: "listen" | "adminListen",
+  address: string,
+  cause: NodeJS.ErrnoException | KeyturnError,
+): KeyturnError {
+  if (isKeyturnError(cause)) return cause;
   const why =
     cause.code === "EADDRINUSE" ? "another process listens there" : (cause.code ?? "the system refused");
   return new KeyturnError("config_invalid", `The server cannot listen on ${address}: ${why}.`, {
-    fix: "Choose another address with --listen, like 127.0.0.1:3001, or stop the other process.",
-    problems: [{ code: "listen_refused", at: "listen", message: why }],
+    fix: `Choose another address, like ${flagName(setting)} 127.0.0.1:3001, or stop the other process.`,
+    problems: [{ code: "listen_refused", at: setting, message: why }],
     cause,
   });
 }

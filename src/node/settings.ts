@@ -14,10 +14,14 @@ export interface Settings extends RotationPolicy {
   readonly previousKekFile: string | null;
   readonly apiTokenFile: string;
   readonly auditLog: string;
+  readonly auditUrl: string | null;
+  readonly auditTokenFile: string | null;
   readonly jwksUrl: string | null;
   readonly probe: boolean;
   readonly tokenTyp: string;
   readonly tickSchedule: string;
+  readonly steps: "on" | "off";
+  readonly adminListen: string;
   readonly logLevel: "debug" | "info" | "warn" | "error";
 }
 
@@ -60,12 +64,24 @@ export const SETTINGS: readonly Setting[] = [
   {
     name: "apiTokenFile",
     default: "<folder>/api-token",
-    about: "File with the bearer token for POST /v1/tokens (or KEYTURN_API_TOKEN). At least 256 random bits.",
+    about:
+      "File for the first API token, which may sign. A token put there (or into KEYTURN_API_TOKEN) by others signs too, as long as it is there.",
   },
   {
     name: "auditLog",
     default: "<folder>/audit.jsonl",
     about: 'File to which every audit record is appended, or "stdout". The ring keeps the newest only.',
+  },
+  {
+    name: "auditUrl",
+    default: "none",
+    about:
+      "URL to which every audit record is posted as well, at least once and in order. For a log elsewhere.",
+  },
+  {
+    name: "auditTokenFile",
+    default: "none",
+    about: "File with the bearer token for auditUrl (or KEYTURN_AUDIT_TOKEN).",
   },
   {
     name: "jwksUrl",
@@ -87,6 +103,18 @@ export const SETTINGS: readonly Setting[] = [
     name: "tickSchedule",
     default: "* * * * *",
     about: "When to look for a due step, as a cron expression. A minute is early enough and costs one read.",
+  },
+  {
+    name: "steps",
+    default: "on",
+    about:
+      "Off keeps this node from taking steps. Read anew from the file before each, so no restart is needed; `keyturn pause` stops all nodes.",
+  },
+  {
+    name: "adminListen",
+    default: "same",
+    about:
+      "Where the admin API answers: same (beside the rest, to callers on this machine), address:port, unix:<path>, or off.",
   },
   {
     name: "logLevel",
@@ -163,10 +191,10 @@ export const SETTING_NAMES: readonly string[] = SETTINGS.map(({ name }) => name)
 /** Settings whose text, from a flag or the environment, stands for a number, a switch or nothing. */
 const NUMBERS = POLICY_FIELDS.filter((name) => name.endsWith("Seconds") || name === "rsaBits");
 const SWITCHES = ["standby", "probe"];
-const OPTIONAL = ["previousKekFile", "jwksUrl", "overlapSeconds"];
+const OPTIONAL = ["previousKekFile", "auditUrl", "auditTokenFile", "jwksUrl", "overlapSeconds"];
 
 /** Secrets, by the names under which people try to put them where settings stand. */
-export const SECRET_SETTINGS: readonly string[] = ["kek", "previousKek", "apiToken"];
+export const SECRET_SETTINGS: readonly string[] = ["kek", "previousKek", "apiToken", "auditToken"];
 
 /** A setting's value from its text. What does not convert stays text, for the schema to refuse by name. */
 export function settingFromText(name: string, text: string): unknown {

@@ -23,6 +23,8 @@ export async function managerLife(alg: Algorithm, { settle: hear, show }: Hearin
   await pass(node, 1200);
   await hear("results", keys.rotate());
   await hear("results", keys.rollback({ reason: "drill" }));
+  await hear("results", keys.exportKey({ passphrase: "correct horse battery" }, { reason: "moving" }));
+  await hear("results", keys.exportKey({ passphrase: null }, { reason: "moving" }));
   await hear("results", keys.pause());
   await hear("results", keys.resume());
   await hear("results", keys.applyPolicy({ alg, rsaBits: 2048, tokenSeconds: 60 }));

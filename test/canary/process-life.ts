@@ -9,8 +9,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
 import { generateKek } from "../../src/keys/kek.ts";
-import { randomApiToken } from "../../src/keys/random.ts";
 import { environmentWith, MAIN, openShell } from "../fuzz/shell.ts";
+import { givenToken } from "../http/given-token.ts";
 import type { Hearing } from "./hearing.ts";
 
 export interface ProcessSecrets {
@@ -42,7 +42,7 @@ async function livedIn(folder: string, alg: string, heard: Hearing): Promise<Pro
   // The worst of them: where a word is expected, it looks like a flag.
   const kek = `-${generateKek().slice(1)}`;
   const nextKek = generateKek();
-  const apiToken = randomApiToken();
+  const apiToken = givenToken();
   const documents = new Set<string>();
   const tokens: string[] = [];
   const secret = { KEYTURN_KEK: kek, KEYTURN_API_TOKEN: apiToken };
@@ -100,6 +100,8 @@ async function livedIn(folder: string, alg: string, heard: Hearing): Promise<Pro
 /** Commands that work. */
 const WELL: readonly (readonly string[])[] = [
   ["status"],
+  ["export", "--under-kek", "--reason", "a test", "--yes", "--json"],
+  ["doctor", "--jwks-url", "http://127.0.0.1:9/jwks.json"],
   ["plan", "--json"],
   ["jwks"],
   ["sign", "--aud", "orders"],

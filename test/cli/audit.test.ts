@@ -77,6 +77,23 @@ describe("audit verify", () => {
     expect(await broken()).toContain("holds no record");
   });
 
+  it("leaves aside what stands beside the chain, and misses a record all the same", async () => {
+    const note = {
+      denied: { at: 1, action: "rotate", caller: null, code: "forbidden", path: "/x", leftOut: 0 },
+    };
+    const write = (contents: readonly unknown[]) =>
+      put(log, contents.map((content) => `${JSON.stringify(content)}\n`).join(""));
+    await write([note, at(0), at(1), note, note, at(2), at(3), at(4), note]);
+    expect(await json(place, ["audit", "verify", "--anchor", at(4).hash])).toMatchObject({ records: 5 });
+    await write([at(0), at(1), note, at(3), at(4)]);
+    expect(await broken()).toMatch(/generation 4 follows generation 2/);
+  });
+
+  it("takes no anchor that is not a record's whole hash", async () => {
+    for (const anchor of [at(2).hash.slice(0, -1), at(2).previous.toLowerCase()])
+      expect(await broken([`--anchor=${anchor}`])).toContain("No record has the hash given as anchor");
+  });
+
   it("cannot look into stdout", async () => {
     await refused(place, ["audit", "verify", "--audit-log", "stdout"], { status: 2, code: "usage" });
   });

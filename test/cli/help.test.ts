@@ -19,13 +19,16 @@ const COMMANDS = [
   "sign",
   "verify",
   "audit",
+  "api-token",
   "rewrap",
+  "export",
+  "doctor",
   "rehearse",
 ];
 
 /** The commands that the help lists, but for `help` itself. */
 const listedIn = (help: string) =>
-  [...(help.split("\nCommands:\n")[1] ?? "").matchAll(/^ {2}(\w+)/gm)]
+  [...(help.split("\nCommands:\n")[1] ?? "").matchAll(/^ {2}([\w-]+)/gm)]
     .map(([, name]) => name as string)
     .filter((name) => name !== "help");
 
@@ -40,7 +43,8 @@ describe("the help", () => {
 
   it("tells of every command what it does and takes, with an example of it", async () => {
     const place = await newPlace();
-    const commands = [...COMMANDS, "audit show", "audit verify"];
+    const tokens = ["issue", "list", "rotate", "revoke"].map((name) => `api-token ${name}`);
+    const commands = [...COMMANDS, "audit show", "audit verify", ...tokens];
     const helps = await Promise.all(
       commands.map((command) => result(place, [...command.split(" "), "--help"])),
     );

@@ -33,6 +33,7 @@ describe("init", () => {
     );
     expect((await readdir(join(place, ".keyturn"))).sort()).toEqual([
       "api-token",
+      "api-tokens",
       "audit.jsonl",
       "kek",
       "ring",

@@ -6,6 +6,7 @@ import { parseKek } from "../../src/keys/kek.ts";
 import { openJwk } from "../../src/keys/seal.ts";
 import { openRing } from "../../src/keys/sealed-ring.ts";
 import { ringFolder } from "../../src/node/config.ts";
+import { firstToken } from "../node/opened.ts";
 import { configIn, newPlace, put } from "../node/place.ts";
 import { keyturn, start } from "./keyturn.ts";
 import { kidOf, turnedOver } from "./turned-over.ts";
@@ -13,22 +14,20 @@ import { kidOf, turnedOver } from "./turned-over.ts";
 /** Everything that must stay inside, in every spelling in which it could come out. */
 async function secretsOf(place: string): Promise<string[]> {
   const config = await configIn(place);
-  const [kek, token] = await Promise.all(
-    [config.kekFile, config.apiTokenFile].map((path) => readFile(path, "utf8")),
-  );
+  const [kek, token] = [await readFile(config.kekFile, "utf8"), await firstToken(config)];
   const [newest] = (await readdir(ringFolder(config))).sort().reverse();
   const document = await readFile(join(ringFolder(config), newest as string), "utf8");
-  const { ring, kek: opened } = await openRing(document, [await parseKek(kek as string)]);
+  const { ring, kek: opened } = await openRing(document, [await parseKek(kek)]);
   const jwks: JWK[] = await Promise.all(
     ring.keys.map(({ kid, sealedJwk }) => openJwk(sealedJwk, { ring: ring.id, kid }, opened)),
   );
-  const bytes = [kek as string, ...jwks.map(({ d }) => d as string)].map((text) =>
+  const bytes = [kek, ...jwks.map(({ d }) => d as string)].map((text) =>
     Buffer.from(text.trim(), "base64url"),
   );
   expect(bytes.every(({ length }) => length === 32)).toBe(true);
   const encodings = ["base64url", "base64", "hex"] as const;
   const spelled = bytes.flatMap((secret) => encodings.map((encoding) => secret.toString(encoding)));
-  return [...spelled, ...spelled.map((text) => text.toUpperCase()), (token as string).trim()];
+  return [...spelled, ...spelled.map((text) => text.toUpperCase()), token];
 }
 
 /** What the command line shows on either side. */

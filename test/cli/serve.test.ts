@@ -1,10 +1,11 @@
 import type { ChildProcess } from "node:child_process";
 import { once } from "node:events";
-import { readdir, readFile } from "node:fs/promises";
+import { readdir, readFile, rm } from "node:fs/promises";
 import { request } from "node:http";
 import { createServer } from "node:net";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
+import type { AuditNote } from "../../src/node/audit/note.ts";
 import type { AuditRecord } from "../../src/ring/audit.ts";
 import { newPlace } from "../node/place.ts";
 import { keyturn, type RunOptions, refused, start } from "./keyturn.ts";
@@ -72,6 +73,7 @@ describe("serve", () => {
     const told = lines.map((line) => JSON.parse(line) as { level: number; msg: string });
     expect(told.filter(({ level }) => level === 30).map(({ msg }) => msg)).toEqual([
       "ring advanced",
+      "an API token changed",
       "serving",
       "stopped",
     ]);
@@ -124,6 +126,7 @@ describe("serve", () => {
     expect(jwks[1]).toBe(jwks[0]);
     expect((await readdir(join(place, ".keyturn"))).sort()).toEqual([
       "api-token",
+      "api-tokens",
       "audit.jsonl",
       "kek",
       "ring",
@@ -163,14 +166,28 @@ describe("serve", () => {
     expect(said() + logged()).not.toContain(secret);
   });
 
+  it("names no file with an API token where there is none", async () => {
+    const place = await newPlace();
+    await keyturn(place, ["init"]);
+    await rm(join(place, ".keyturn", "api-token"));
+    const { said } = await serving(place);
+    expect(said()).toContain(
+      "API token   none here; `keyturn api-token issue --name me --role signer` prints one\n",
+    );
+    expect(said()).toContain('-H "Authorization: Bearer $API_TOKEN"');
+  });
+
   it("leaves stdout to the audit records where they go there", async () => {
     const place = await newPlace();
     const { child, said, logged, ended } = await serving(place, ["--init", "--audit-log", "stdout"]);
     expect(logged()).toContain("keyturn is serving.");
     child.kill("SIGINT");
     expect(await ended).toBe(0);
-    const records = linesOf(said()).map((line) => JSON.parse(line) as AuditRecord);
-    expect(records).toMatchObject([{ event: "init", generation: 1 }]);
+    const lines = linesOf(said()).map((line) => JSON.parse(line) as AuditRecord | AuditNote);
+    expect(lines).toMatchObject([
+      { event: "init", generation: 1 },
+      { apiToken: { event: "issued", name: "first" } },
+    ]);
   });
 
   it("warns when its policy is not the ring's, and serves on", async () => {

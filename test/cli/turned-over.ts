@@ -3,7 +3,7 @@ import { utimes } from "node:fs/promises";
 import { createKeyManager, type KeyManager } from "../../src/manager/manager.ts";
 import { fileAuditLog } from "../../src/node/audit-log.ts";
 import { ringFolder } from "../../src/node/config.ts";
-import { createSecrets, readKeks } from "../../src/node/secrets.ts";
+import { createKek, readKeks } from "../../src/node/secrets.ts";
 import { fileStore } from "../../src/store/file.ts";
 import { manualClock } from "../manager/manual-clock.ts";
 import { configIn } from "../node/place.ts";
@@ -12,12 +12,12 @@ const MONTH = 30 * 86_400;
 const MINUTE = 60;
 
 /**
- * Makes it in `.keyturn` of that folder, with KEK, token and audit log, by a node whose clock lies in the past:
+ * Makes it in `.keyturn` of that folder, with KEK and audit log, by a node whose clock lies in the past:
  * one key retires, one emits, one has just been accepted.
  */
 export async function turnedOver(place: string): Promise<KeyManager> {
   const config = await configIn(place);
-  await createSecrets(config, {});
+  await createKek(config, {});
   const { kek } = await readKeks(config, {});
   const clock = manualClock(Math.floor(Date.now() / 1000) - MONTH - MINUTE);
   const keys = await createKeyManager({

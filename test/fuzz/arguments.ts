@@ -32,6 +32,7 @@ const commands = fc.oneof(
       ["audit", "show"],
       ["audit", "verify"],
       ["rewrap"],
+      ["export"],
     ),
   },
   {

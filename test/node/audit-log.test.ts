@@ -198,3 +198,46 @@ describe("an audit log that is not to be trusted", () => {
     expect(await readAuditLog(path)).toEqual([]);
   });
 });
+
+describe("notes beside the records", () => {
+  const denied = { action: "revoke", caller: null, code: "unauthenticated", path: "/v1/keys/{kid}/revoke" };
+  const note = { denied: { at: 1_800_000_000, ...denied, leftOut: 0 } };
+
+  it("are lines of their own, and no part of the chain", async () => {
+    const path = await logIn();
+    const records = await chain(4);
+    const log = await fileAuditLog(path);
+    await log.note(note);
+    await Promise.all([log.append(records.slice(0, 2)), log.note(note), log.append(records)]);
+    await log.note(note);
+    expect((await linesIn(path)).map((line) => JSON.parse(line))).toEqual([
+      note,
+      ...records.slice(0, 2),
+      note,
+      ...records.slice(2),
+      note,
+    ]);
+    expect(await readAuditLog(path)).toEqual(records);
+    expect((await fileAuditLog(path)).last()).toEqual(records[3]);
+  });
+
+  it("hide no record: what is more than a note is none", async () => {
+    const [first] = await chain(1);
+    for (const line of [{ ...first, denied: {} }, { denied: {}, apiToken: {} }, { refused: {} }]) {
+      const path = await logIn({ "audit.jsonl": `${JSON.stringify(line)}\n` });
+      const read = await readAuditLog(path).catch((error) => error.code);
+      expect(read).toEqual("hash" in line ? [line] : "audit_broken");
+    }
+  });
+
+  it("that cannot be written are told, and hold up no record", async () => {
+    const path = await logIn();
+    const records = await chain(2);
+    const log = await fileAuditLog(path);
+    await mkdir(path);
+    await expect(log.note(note)).rejects.toMatchObject({ code: "EISDIR" });
+    await rm(path, { recursive: true });
+    await log.append(records);
+    expect(await readAuditLog(path)).toEqual(records);
+  });
+});

@@ -14,15 +14,18 @@ async function open(config: Config, options: Partial<OpenOptions> = {}) {
   const onEvent = (event: KeyturnEvent) => events.push(event);
   const opened = await openConfigured(config, {
     create: true,
-    stdout: "result",
+    runs: "command",
     environment: {},
     onEvent,
     ...options,
   });
-  await opened.audited();
+  await opened.trail.settled();
   return { ...opened, events };
 }
 
+/** What was told, calls of the store aside. */
+const toldIn = (events: readonly KeyturnEvent[]) =>
+  events.map(({ type }) => type).filter((type) => type !== "store_called");
 const newConfig = async () => configIn(await newPlace());
 const generationsIn = async (path: string) => (await readAuditLog(path)).map(({ generation }) => generation);
 const codeOf = (work: Promise<unknown>) =>
@@ -39,7 +42,13 @@ describe("a place without a ring", () => {
       created: [config.kekFile, config.apiTokenFile],
       ringCreated: true,
     });
-    expect((await readdir(config.folder)).sort()).toEqual(["api-token", "audit.jsonl", "kek", "ring"]);
+    expect((await readdir(config.folder)).sort()).toEqual([
+      "api-token",
+      "api-tokens",
+      "audit.jsonl",
+      "kek",
+      "ring",
+    ]);
     expect(manager.status().generation).toBe(1);
     expect(await generationsIn(config.auditLog)).toEqual([1]);
   });
@@ -91,7 +100,7 @@ describe("the audit log of a node", () => {
     await a.manager.pause({ reason: "one" });
     await b.manager.resume({ reason: "two" });
     await a.manager.rotate();
-    await Promise.all([a.audited(), b.audited()]);
+    await Promise.all([a.trail.settled(), b.trail.settled()]);
     const records = await readAuditLog(config.auditLog);
     expect(records).toEqual(a.manager.ring().auditTail);
     await verifyChain(records);
@@ -99,10 +108,10 @@ describe("the audit log of a node", () => {
 
   it("makes good at the next start what a crash between commit and append left out", async () => {
     const config = await newConfig();
-    const { manager, audited } = await open(config);
+    const { manager, trail } = await open(config);
     await manager.pause();
     await manager.resume();
-    await audited();
+    await trail.settled();
     const [first = ""] = (await readFile(config.auditLog, "utf8")).split("\n");
     await put(config.auditLog, `${first}\n`);
     await open(config);
@@ -115,27 +124,27 @@ describe("the audit log of a node", () => {
 
   it("does not hold up a commit when it cannot be written; the failure is told, and made good", async () => {
     const config = await newConfig();
-    const { manager, audited, events } = await open(config);
+    const { manager, trail, events } = await open(config);
     const aside = `${config.auditLog}.aside`;
     await rename(config.auditLog, aside);
     await mkdir(config.auditLog);
     expect(await manager.pause()).toMatchObject({ changed: true, generation: 2 });
-    await audited();
-    expect(events.map(({ type }) => type)).toEqual(["ring_advanced", "ring_advanced", "audit_failed"]);
+    await trail.settled();
+    expect(toldIn(events)).toEqual(["ring_advanced", "api_token_changed", "ring_advanced", "audit_failed"]);
     await rm(config.auditLog, { recursive: true });
     await rename(aside, config.auditLog);
     await manager.resume();
-    await audited();
+    await trail.settled();
     expect(await generationsIn(config.auditLog)).toEqual([1, 2, 3]);
   });
 
   it("betrays a ring that was put back from a backup", async () => {
     const config = await newConfig();
-    const { manager, audited } = await open(config);
+    const { manager, trail } = await open(config);
     const backup = `${ringFolder(config)}.backup`;
     await cp(ringFolder(config), backup, { recursive: true });
     await manager.revoke(manager.status().emitter, { reason: "leaked" });
-    await audited();
+    await trail.settled();
     await rm(ringFolder(config), { recursive: true });
     await cp(backup, ringFolder(config), { recursive: true });
     await expect(open(config)).rejects.toMatchObject({
@@ -164,10 +173,10 @@ describe("the audit log of a node", () => {
   it("is left alone by a command whose result goes to stdout, when it is stdout itself", async () => {
     const folder = await newPlace();
     const config = await configIn(folder, { auditLog: "stdout" });
-    const { manager, audited, events } = await open(config);
+    const { manager, trail, events } = await open(config);
     await manager.pause();
-    await audited();
-    expect(events.map(({ type }) => type)).toEqual(["ring_advanced", "ring_advanced"]);
+    await trail.settled();
+    expect(toldIn(events)).toEqual(["ring_advanced", "api_token_changed", "ring_advanced"]);
     expect(await readdir(join(folder, ".keyturn"))).not.toContain("audit.jsonl");
   });
 });

@@ -2,7 +2,7 @@ import { chmod, readFile, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { openConfigured } from "../../src/node/open.ts";
-import { createSecrets, readApiToken, readKeks } from "../../src/node/secrets.ts";
+import { createKek, readApiToken, readKeks } from "../../src/node/secrets.ts";
 import { KEK, OTHER_KEK } from "../manager/fleet.ts";
 import { configIn, newPlace, put } from "./place.ts";
 
@@ -73,7 +73,7 @@ describe("the KEK", () => {
     ];
     for (const text of wrong) {
       const config = await withKekFile(text);
-      const options = { create: true, stdout: "result", environment: {}, onEvent: () => {} } as const;
+      const options = { create: true, runs: "command", environment: {}, onEvent: () => {} } as const;
       const refusal = await openConfigured(config, options).catch((error) => error);
       expect(refusal, JSON.stringify(text)).toMatchObject({ code: "kek_invalid" });
       if (text.length > 10) expect(`${refusal.message} ${refusal.fix}`).not.toContain(text);
@@ -92,53 +92,49 @@ describe("the API token", () => {
     expect(environment).toEqual({});
   });
 
-  it("is refused when there is none, or when others can read it", async () => {
+  it("may be none, and is refused when others can read it", async () => {
     const folder = await newPlace();
     const config = await configIn(folder, { apiTokenFile: join(folder, "token") });
-    await expect(readApiToken(config, {})).rejects.toMatchObject({
-      code: "api_token_invalid",
-      message: expect.stringMatching(/token nor in KEYTURN_API_TOKEN/),
-    });
+    expect(await readApiToken(config, {})).toBeNull();
     await put(join(folder, "token"), "from-file", 0o644);
     expect(await codeOf(readApiToken(config, {}))).toBe("store_permission");
   });
 });
 
-describe("secrets that are made", () => {
-  it("are files of their owner alone, in a folder of its own", async () => {
+describe("a KEK that is made", () => {
+  it("is a file of its owner alone, in a folder of its own", async () => {
     const config = await configIn(await newPlace());
-    expect(await createSecrets(config, {})).toEqual([config.kekFile, config.apiTokenFile]);
-    for (const path of [config.kekFile, config.apiTokenFile])
-      expect((await stat(path)).mode & 0o777).toBe(0o600);
+    expect(await createKek(config, {})).toEqual([config.kekFile]);
+    expect((await stat(config.kekFile)).mode & 0o777).toBe(0o600);
     expect((await stat(config.folder)).mode & 0o777).toBe(0o700);
     expect(await readFile(config.kekFile, "utf8")).toMatch(/^[\w-]{43}\n$/);
-    expect(await readFile(config.apiTokenFile, "utf8")).toMatch(/^keyturn_[\w-]{43}\n$/);
   });
 
-  it("never take the place of those that are there, in file or environment", async () => {
+  it("never takes the place of one that is there, in file or environment", async () => {
     const config = await configIn(await newPlace());
-    await createSecrets(config, {});
+    await createKek(config, {});
     const kek = await readFile(config.kekFile, "utf8");
-    expect(await createSecrets(config, {})).toEqual([]);
+    expect(await createKek(config, {})).toEqual([]);
     expect(await readFile(config.kekFile, "utf8")).toBe(kek);
 
     const other = await configIn(await newPlace());
-    expect(await createSecrets(other, { KEYTURN_KEK: "", KEYTURN_API_TOKEN: "x" })).toEqual([]);
+    expect(await createKek(other, { KEYTURN_KEK: "" })).toEqual([]);
+    expect(await codeOf(stat(other.kekFile))).toBe("ENOENT");
   });
 
-  it("are made by one alone of many who try at once", async () => {
+  it("is made by one alone of many who try at once", async () => {
     const config = await configIn(await newPlace());
-    const made = await Promise.all(Array.from({ length: 8 }, () => createSecrets(config, {})));
-    expect(made.flat().sort()).toEqual([config.apiTokenFile, config.kekFile].sort());
+    const made = await Promise.all(Array.from({ length: 8 }, () => createKek(config, {})));
+    expect(made.flat()).toEqual([config.kekFile]);
   });
 });
 
 describe("a ring without its KEK", () => {
   it("gets no new one, even where missing things may be made", async () => {
     const config = await configIn(await newPlace());
-    const options = { create: true, stdout: "result", environment: {}, onEvent: () => {} } as const;
-    const { audited } = await openConfigured(config, options);
-    await audited();
+    const options = { create: true, runs: "command", environment: {}, onEvent: () => {} } as const;
+    const { trail } = await openConfigured(config, options);
+    await trail.settled();
 
     await rm(config.kekFile);
     expect(await codeOf(openConfigured(config, options))).toBe("kek_missing");

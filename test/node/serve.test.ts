@@ -1,41 +1,18 @@
 import { once } from "node:events";
-import { readdir, readFile, rm, stat } from "node:fs/promises";
+import { readdir, rm } from "node:fs/promises";
 import { Agent, get, request } from "node:http";
 import { createServer } from "node:net";
 import { join } from "node:path";
 import { createRemoteJWKSet, jwtVerify } from "jose";
-import { afterEach, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import { JWKS_PATH } from "../../src/http/jwks.ts";
-import { type RunningNode, type ServeOptions, serve } from "../../src/node/serve.ts";
+import { readAuditLog } from "../../src/node/audit-log.ts";
+import { serve } from "../../src/node/serve.ts";
 import { close, createHttpServer, listen } from "../../src/node/server.ts";
 import { ask } from "../http/served.ts";
 import { KEK } from "../manager/fleet.ts";
 import { configIn, newPlace, put } from "./place.ts";
-
-const running = new Set<RunningNode>();
-
-afterEach(async () => {
-  await Promise.all([...running].map((node) => node.stop()));
-  running.clear();
-});
-
-async function start(options: ServeOptions): Promise<RunningNode> {
-  const node = await serve(options);
-  running.add(node);
-  return node;
-}
-
-async function stop(node: RunningNode): Promise<void> {
-  running.delete(node);
-  await node.stop();
-}
-
-async function startNew(flags: Readonly<Record<string, string>> = {}) {
-  const config = await configIn(await newPlace(), flags);
-  const node = await start({ config, init: true });
-  const authorization = `Bearer ${(await readFile(config.apiTokenFile, "utf8")).trim()}`;
-  return { config, node, headers: { authorization, "content-type": "application/json" } };
-}
+import { start, startNew, stop } from "./running.ts";
 
 const codeOf = (work: Promise<unknown>) =>
   work.then(
@@ -135,7 +112,7 @@ describe("a node that is stopped", () => {
     await stopping;
     // The client would keep its connection for 5 s more.
     expect(performance.now() - answeredAt).toBeLessThan(2500);
-    expect((await readFile(config.auditLog, "utf8")).trim().split("\n")).toHaveLength(2);
+    expect(await readAuditLog(config.auditLog)).toHaveLength(2);
   });
 
   it("does not wait for connections that ask nothing", async () => {
@@ -193,16 +170,13 @@ describe("a node that cannot start", () => {
     expect(await isFree(`http://${address}`)).toBe("ECONNREFUSED");
   });
 
-  it("without an API token worth the name, serves nothing", async () => {
+  it("with an API token from others that could be guessed, serves nothing", async () => {
     const { config, node } = await startNew();
     await stop(node);
     await put(config.apiTokenFile, "changeme");
     const refusal = await serve({ config }).catch((error) => error);
     expect(refusal).toMatchObject({ code: "api_token_invalid" });
     expect(refusal.message).not.toContain("changeme");
-    await rm(config.apiTokenFile);
-    expect(await codeOf(serve({ config }))).toBe("api_token_invalid");
-    expect(await codeOf(stat(config.apiTokenFile))).toBe("ENOENT");
   });
 });
 

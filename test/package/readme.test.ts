@@ -1,17 +1,14 @@
 /** README.md is run: its commands in the order of the page, in one folder, beside a real server. */
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
-import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { environmentName, SETTINGS } from "../../src/node/settings.ts";
+import { blocksOf, freePort, shell as pasted, SHOWN_URL } from "./page.ts";
 
 const readme = readFileSync("README.md", "utf8");
-const blocks = [...readme.matchAll(/^```(sh|ts)\n([\s\S]*?)^```$/gm)].map(([, language, code]) => ({
-  language: language as "sh" | "ts",
-  code: code as string,
-}));
+const blocks = blocksOf(readme);
 
 /** Set-up, run by the tests below it in the way that the comment says. */
 const START = "npm ci && npm start\n";
@@ -100,7 +97,7 @@ it("has programs that run once the package is installed", async () => {
   expect(programs.length).toBeGreaterThan(3);
   for (const [i, { code }] of programs.entries()) {
     const port = await freePort();
-    const program = code.replaceAll("http://127.0.0.1:3000", url).replaceAll("3001", String(port));
+    const program = code.replaceAll(SHOWN_URL, url).replaceAll("3001", String(port));
     const file = join(project, `example-${i}.ts`);
     writeFileSync(file, program);
     const serves = /export default|\.listen\(/.test(program);
@@ -165,23 +162,10 @@ function visitorOf(program: string, port: number): string {
     process.exit();`;
 }
 
-/** As a user's terminal would: bash, with the alias that README.md gives. */
 function shell(code: string, cwd: string) {
-  const alias = `shopt -s expand_aliases\nalias keyturn="${process.execPath} ${resolve("dist/cli/main.js")}"\n`;
-  const script = `set -e -o pipefail\n${alias}${code.replaceAll("http://127.0.0.1:3000", url)}`;
-  const env = { ...process.env, KEYTURN_LISTEN: url.slice("http://".length) };
-  return spawnSync("bash", ["-c", script], { cwd, encoding: "utf8", env });
+  return pasted(code, { cwd, url });
 }
 
 function secret(name: string): string {
   return readFileSync(join(clone, ".keyturn", name), "utf8").trim();
-}
-
-function freePort(): Promise<number> {
-  return new Promise((resolvePort) => {
-    const probe = createServer().listen(0, "127.0.0.1", () => {
-      const { port } = probe.address() as { port: number };
-      probe.close(() => resolvePort(port));
-    });
-  });
 }

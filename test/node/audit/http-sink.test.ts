@@ -1,0 +1,331 @@
+import { readFile, stat } from "node:fs/promises";
+import { join } from "node:path";
+import { beforeEach, describe, expect, it } from "vitest";
+import { backoffSeconds, receiverOf } from "../../../src/node/audit/delivery.ts";
+import { type HttpSinkOptions, httpSink, positionSink } from "../../../src/node/audit/http-sink.ts";
+import { readPosition, writePosition } from "../../../src/node/audit/position.ts";
+import type { AuditSink } from "../../../src/node/audit/sink.ts";
+import { type AuditRecord, verifyChain } from "../../../src/ring/audit.ts";
+import { newPlace, put } from "../place.ts";
+import { chainOf } from "./chain.ts";
+import { openReceiver, type TestReceiver } from "./receiver.ts";
+
+const TOKEN = "a-bearer-token-of-the-receiver";
+
+let receiver: TestReceiver;
+let positionFile: string;
+let records: AuditRecord[];
+let failures: unknown[];
+/** Retries that wait for their time, which a test makes come. */
+let waiting: { work: () => void; seconds: number }[];
+
+beforeEach(async () => {
+  receiver = await openReceiver();
+  positionFile = join(await newPlace(), "audit-http.position");
+  records = await chainOf(9);
+  failures = [];
+  waiting = [];
+});
+
+function open(options: Partial<HttpSinkOptions> = {}): Promise<AuditSink> {
+  return httpSink({
+    receiver: receiverOf(receiver.url, TOKEN),
+    positionFile,
+    onFailure: (error) => failures.push(error),
+    later(work, seconds) {
+      const entry = { work, seconds };
+      waiting.push(entry);
+      return () => {
+        waiting = waiting.filter((other) => other !== entry);
+      };
+    },
+    chance: () => 0.5,
+    ...options,
+  });
+}
+
+/** The time of the next retry has come. */
+function retryNow(): void {
+  const [next] = waiting.splice(0, 1);
+  next?.work();
+}
+
+const range = (from: number, to: number) => Array.from({ length: to - from + 1 }, (_, i) => from + i);
+const generationIn = async () => (await readPosition(positionFile))?.generation ?? null;
+
+describe("a sink over HTTP", () => {
+  it("sends records as lines of JSON, in order, and keeps the position acknowledged", async () => {
+    const sink = await open();
+    expect(sink.last()).toBeNull();
+    await sink.append(records.slice(0, 3));
+    await receiver.answered(1);
+    await sink.append(records);
+    await sink.stop();
+    expect(receiver.generations).toEqual(range(1, 9));
+    const sent = receiver.requests.flatMap(({ lines }) => lines) as unknown as AuditRecord[];
+    expect(sent).toEqual(records);
+    await verifyChain(sent);
+    expect(receiver.requests[0]?.headers).toMatchObject({
+      "content-type": "application/x-ndjson",
+      authorization: `Bearer ${TOKEN}`,
+    });
+    expect(sink.last()).toMatchObject({ generation: 9, hash: records[8]?.hash });
+    expect(await generationIn()).toBe(9);
+    expect((await stat(positionFile)).mode & 0o777).toBe(0o600);
+    expect(failures).toEqual([]);
+  });
+
+  it("goes on after a restart where it ended", async () => {
+    const first = await open();
+    await first.append(records.slice(0, 4));
+    await first.stop();
+    const second = await open();
+    expect(second.last()).toMatchObject({ generation: 4 });
+    await second.append(records);
+    await second.stop();
+    expect(receiver.generations).toEqual(range(1, 9));
+  });
+
+  it("does not make a step wait for a receiver that answers nothing", async () => {
+    receiver.answer = "hang";
+    const sink = await open();
+    // Would run into the time limit of this test if it waited for an answer.
+    await sink.append(records);
+    await sink.note({ apiToken: note });
+    expect(sink.last()).toBeNull();
+  });
+
+  it("sends nothing twice while the ring's tail comes by again and again", async () => {
+    const sink = await open();
+    for (const upTo of [2, 2, 5, 1, 9]) await sink.append(records.slice(0, upTo));
+    await sink.stop();
+    expect(receiver.generations).toEqual(range(1, 9));
+  });
+
+  it("begins anew for a ring of another id", async () => {
+    await writePosition(positionFile, { ring: "another-ring", generation: 500, hash: "x" });
+    const sink = await open();
+    await sink.append(records);
+    await sink.stop();
+    expect(receiver.generations).toEqual(range(1, 9));
+  });
+});
+
+const note = {
+  at: 1_800_000_000,
+  event: "issued",
+  id: "t_1",
+  name: "ci",
+  role: "signer",
+  successor: null,
+  by: "cli:root",
+  reason: null,
+} as const;
+
+describe("a receiver that fails", () => {
+  it("gets everything when it is back, in order, and is asked less and less often", async () => {
+    receiver.answer = 503;
+    const sink = await open();
+    await sink.append(records.slice(0, 2));
+    await expect.poll(() => waiting.length).toBe(1);
+    expect(sink.isFailing()).toBe(true);
+    // What comes meanwhile waits with the rest.
+    await sink.append(records.slice(0, 5));
+    const waits: number[] = [];
+    for (let i = 0; i < 8; i++) {
+      await expect.poll(() => waiting.length).toBe(1);
+      waits.push(waiting[0]?.seconds ?? 0);
+      retryNow();
+    }
+    expect(waits).toEqual([0.5, 1, 2, 4, 8, 16, 30, 30]);
+    await expect.poll(() => waiting.length).toBe(1);
+    expect(receiver.generations).toEqual([]);
+    expect(await generationIn()).toBeNull();
+    receiver.answer = 200;
+    retryNow();
+    await expect.poll(() => sink.last()?.generation).toBe(5);
+    await sink.append(records);
+    await sink.stop();
+    expect(receiver.generations).toEqual(range(1, 9));
+    expect(sink.isFailing()).toBe(false);
+    expect(failures).toHaveLength(9);
+  });
+
+  it("is named by its origin and its answer, and by nothing that may be a secret", async () => {
+    receiver.answer = 302;
+    const sink = await open();
+    await sink.append(records);
+    await sink.stop();
+    const [failure] = failures as { code: string; message: string; fix: string }[];
+    expect(failure).toMatchObject({ code: "audit_undelivered" });
+    expect(failure?.message).toBe(`The audit sink at ${new URL(receiver.url).origin} answered 302.`);
+    expect(JSON.stringify([failure?.message, failure?.fix])).not.toMatch(/in-the-query|a-bearer/);
+    // The redirect was not followed, and whoever it led to got nothing.
+    expect(receiver.requests.every(({ status }) => status === 302)).toBe(true);
+    expect(receiver.requests.length).toBeLessThanOrEqual(2);
+  });
+
+  it("has one more try at a stop, and then no more", async () => {
+    receiver.answer = 500;
+    const sink = await open();
+    await sink.append(records);
+    await expect.poll(() => waiting.length).toBe(1);
+    await sink.stop();
+    expect(receiver.requests).toHaveLength(2);
+    expect(waiting).toEqual([]);
+    await sink.append(await chainOf(11));
+    expect(waiting).toEqual([]);
+  });
+
+  it("that is gone altogether loses nothing", async () => {
+    let down = true;
+    const fetchUnlessDown: typeof fetch = (input, init) =>
+      down ? Promise.reject(new TypeError("fetch failed")) : fetch(input, init);
+    const sink = await open({ receiver: receiverOf(receiver.url, null, fetchUnlessDown) });
+    await sink.append(records);
+    await expect.poll(() => waiting.length).toBe(1);
+    expect(failures).toMatchObject([{ code: "audit_undelivered", message: /did not answer/ }]);
+    down = false;
+    retryNow();
+    await expect.poll(() => sink.last()?.generation).toBe(9);
+    expect(receiver.requests[0]?.headers.authorization).toBeUndefined();
+  });
+});
+
+describe("a receiver that lacks what the ring's tail no longer holds", () => {
+  it("has it from the audit log of this machine", async () => {
+    await writePosition(positionFile, records[1] as AuditRecord);
+    const sink = await open({ archive: async () => records.slice(0, 7) });
+    await sink.append(records.slice(6));
+    await sink.stop();
+    expect(receiver.generations).toEqual(range(3, 9));
+    expect(failures).toEqual([]);
+  });
+
+  it("gets the whole log when it is new", async () => {
+    const sink = await open({ archive: async () => records });
+    await sink.append(records.slice(6));
+    await sink.stop();
+    expect(receiver.generations).toEqual(range(1, 9));
+  });
+
+  it("goes on without what nobody has, and that is said once", async () => {
+    await writePosition(positionFile, records[1] as AuditRecord);
+    receiver.answer = 500;
+    const sink = await open({ archive: async () => records.slice(4, 6) });
+    await sink.append(records.slice(6));
+    await expect.poll(() => waiting.length).toBe(1);
+    receiver.answer = 204;
+    await sink.stop();
+    expect(receiver.generations).toEqual(range(5, 9));
+    expect(failures).toMatchObject([
+      { code: "audit_broken", message: expect.stringContaining("2 records before generation 7") },
+      { code: "audit_undelivered" },
+    ]);
+  });
+});
+
+describe("many records", () => {
+  it("go out in requests of no more than a hundred", async () => {
+    const sink = await open();
+    await sink.append(await chainOf(250));
+    await sink.stop();
+    expect(receiver.requests.map(({ lines }) => lines.length)).toEqual([100, 100, 50]);
+    expect(receiver.generations).toEqual(range(1, 250));
+  });
+});
+
+describe("notes", () => {
+  it("are sent beside the records and move no position", async () => {
+    const sink = await open();
+    await sink.note({ apiToken: note });
+    await sink.stop();
+    expect(receiver.requests[0]?.lines).toEqual([{ apiToken: note }]);
+    expect(sink.last()).toBeNull();
+    await expect(stat(positionFile)).rejects.toMatchObject({ code: "ENOENT" });
+  });
+});
+
+describe("the position", () => {
+  it("in a file that makes no sense is none, so that everything is sent again", async () => {
+    for (const text of ["", "{", "null", "7", '{"ring":"r"}', '{"ring":"r","generation":"1","hash":"h"}']) {
+      await put(positionFile, text);
+      expect(await readPosition(positionFile)).toBeNull();
+    }
+  });
+
+  it("is written whole and leaves nothing beside it", async () => {
+    await writePosition(positionFile, records[0] as AuditRecord);
+    expect(JSON.parse(await readFile(positionFile, "utf8"))).toEqual({
+      ring: records[0]?.ring,
+      generation: 1,
+      hash: records[0]?.hash,
+    });
+  });
+
+  it("that cannot be written is told, and the receiver is not asked again", async () => {
+    const sink = await open({ positionFile: join(positionFile, "a", "b") });
+    await put(positionFile, "a file where a folder is needed");
+    await sink.append(records);
+    await sink.stop();
+    expect(receiver.requests).toHaveLength(1);
+    expect(failures).toMatchObject([{ code: "store_unavailable" }]);
+    expect(sink.isFailing()).toBe(false);
+  });
+
+  it("is what commands know of the sink, which they leave to the nodes that serve", async () => {
+    await writePosition(positionFile, records[3] as AuditRecord);
+    const sink = await positionSink(positionFile);
+    expect(sink.last()).toMatchObject({ generation: 4 });
+    await sink.append(records);
+    await sink.stop();
+    expect(receiver.requests).toEqual([]);
+  });
+});
+
+describe("the wait after a failure", () => {
+  it("is anything from nothing to a bound that doubles up to a minute", () => {
+    expect([1, 2, 3, 7, 50].map((failed) => backoffSeconds(failed, 0.999_999))).toEqual(
+      [1, 2, 4, 60, 60].map((bound) => expect.closeTo(bound, 3)),
+    );
+    expect(backoffSeconds(50, 0)).toBe(0);
+  });
+});
+
+describe("where records may be sent", () => {
+  it("is https anywhere, or http on this machine", () => {
+    for (const url of [
+      "https://audit.example.com/in",
+      "http://127.0.0.1:9/x",
+      "http://[::1]:9/",
+      "http://localhost/",
+    ])
+      expect(receiverOf(url, null).url.href).toBe(url);
+    for (const url of [
+      "http://audit.example.com/in",
+      "https://user:secret-word@audit.example.com/",
+      "https://audit.example.com/#x",
+      "ftp://audit.example.com/",
+      "audit.example.com",
+      "",
+    ]) {
+      const refusal = catching(() => receiverOf(url, null));
+      expect(refusal).toMatchObject({ code: "config_invalid", problems: [{ at: "auditUrl" }] });
+      expect(String(refusal)).not.toContain("secret-word");
+    }
+  });
+
+  it("takes no bearer that would not fit into a header, and does not repeat it", () => {
+    const refusal = catching(() => receiverOf("https://audit.example.com/", "secret word\r\nX: y"));
+    expect(refusal).toMatchObject({ code: "config_invalid", problems: [{ at: "auditTokenFile" }] });
+    expect(JSON.stringify(refusal) + String(refusal)).not.toContain("secret word");
+  });
+});
+
+function catching(work: () => unknown): unknown {
+  try {
+    return work();
+  } catch (error) {
+    return error;
+  }
+}
