@@ -1,11 +1,10 @@
 /** The JWKS as `keyturn serve` answers it, beside a bare `node:http` server that sends the same bytes. */
 import { isDeepStrictEqual } from "node:util";
 import { interleave } from "./interleave.ts";
-import { type Load, type LoadGenerator, requestText, startLoadGenerator } from "./load.ts";
+import { type LoadGenerator, requestsPerSecond, requestText, startLoadGenerator } from "./load.ts";
 import { reply, start, stop } from "./processes.ts";
 import type { Figure, Group } from "./report.ts";
 import { type Answer, ask, type Request, type ServedNode, startServe } from "./served.ts";
-import { coreTime } from "./stopwatch.ts";
 
 /** Of the bare server's requests per second. */
 const TARGET = 0.95;
@@ -67,18 +66,6 @@ async function besideBare(
   } finally {
     await stop(bare);
   }
-}
-
-/**
- * The rate of a server with a core to itself, whatever else the machine is doing: its answers over
- * the time that it spent on a core. Where the system does not tell that, over the time of day.
- */
-async function requestsPerSecond(load: LoadGenerator, pid: number, job: Load): Promise<number> {
-  const before = coreTime(pid);
-  const { answers, milliseconds } = await load.run(job);
-  const after = coreTime(pid);
-  const spent = before === null || after === null ? milliseconds : after - before;
-  return (1000 * answers) / spent;
 }
 
 /** What a verifier asks that has seen this very JWKS. */

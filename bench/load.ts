@@ -2,6 +2,7 @@
 import type { ChildProcess } from "node:child_process";
 import { reply, start, stop } from "./processes.ts";
 import type { Request } from "./served.ts";
+import { coreTime } from "./stopwatch.ts";
 
 export interface Load {
   /** Where on 127.0.0.1. */
@@ -49,4 +50,16 @@ export function requestText({ method = "GET", path, headers = {}, body = "" }: R
     ([name, value]) => `${name}: ${value}`,
   );
   return [`${method} ${path} HTTP/1.1`, ...lines, "", body].join("\r\n");
+}
+
+/**
+ * The rate of a server with a core to itself, whatever else the machine is doing: its answers over
+ * the time that it spent on a core. Where the system does not tell that, over the time of day.
+ */
+export async function requestsPerSecond(load: LoadGenerator, pid: number, job: Load): Promise<number> {
+  const before = coreTime(pid);
+  const { answers, milliseconds } = await load.run(job);
+  const after = coreTime(pid);
+  const spent = before === null || after === null ? milliseconds : after - before;
+  return (1000 * answers) / spent;
 }

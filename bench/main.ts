@@ -8,11 +8,13 @@ import { memoryGroups } from "./memory.ts";
 import { type Group, jsonLine, table } from "./report.ts";
 import { rotationGroups } from "./rotation.ts";
 import { signGroups } from "./sign.ts";
+import { signHttpGroups } from "./sign-http.ts";
 import { verifyGroups } from "./verify.ts";
 import { verifyStartGroups } from "./verify-start.ts";
 
 const GROUPS: readonly Group[] = [
   ...signGroups,
+  ...signHttpGroups,
   ...verifyGroups,
   ...verifyStartGroups,
   ...kidsGroups,
