@@ -54,6 +54,13 @@ const MEMBERS: Readonly<Record<string, readonly string[]>> = {
   AKP: ["alg", "pub", "priv"],
 };
 
+/** The members that name something; all others are bytes in base64url (RFC 7518 section 2). */
+const NAMES_NOT_BYTES = ["crv", "alg"];
+
+function isBase64url(member: unknown): boolean {
+  return typeof member === "string" && /^[A-Za-z0-9_-]+$/.test(member);
+}
+
 /** The key without what its file says of it: only these members are sealed. */
 function privateMembers(jwk: Readonly<Record<string, unknown>>): JWK {
   const { kty, use, key_ops: operations } = jwk;
@@ -65,6 +72,8 @@ function privateMembers(jwk: Readonly<Record<string, unknown>>): JWK {
     throw invalid('its key_ops do not hold "sign"');
   const missing = names.filter((name) => typeof jwk[name] !== "string");
   if (missing.length > 0) throw invalid(`it lacks ${missing.join(", ")}`);
+  const malformed = names.filter((name) => !NAMES_NOT_BYTES.includes(name) && !isBase64url(jwk[name]));
+  if (malformed.length > 0) throw invalid(`not base64url without padding: ${malformed.join(", ")}`);
   if (jwk["oth"] !== undefined) throw invalid("it has more than two primes");
   if (kty === "RSA") assertModulus(jwk);
   return Object.fromEntries(["kty", ...names].map((name) => [name, jwk[name]])) as JWK;

@@ -167,6 +167,11 @@ describe("export", () => {
       code: "passphrase_invalid",
     });
     expect(short).not.toContain("hunter2");
+    const mistaken = await refused(place, ["export", "--passphrase-file", "hunter2", ...REASON], {
+      status: 2,
+      code: "passphrase_invalid",
+    });
+    expect(mistaken).not.toContain("hunter2");
     const inline = await keyturn(place, ["export", "--passphrase=hunter2", ...REASON]);
     expect(inline).toMatchObject({ status: 2, stdout: "" });
     expect(inline.stderr).not.toContain("hunter2");

@@ -105,6 +105,8 @@ describe("what is no private key to sign with is refused:", () => {
     ["an encryption key", { ...ec, use: "enc" }, 'its use is not "sig"'],
     ["a key that is for verifying only", { ...ec, key_ops: ["verify"] }, "its key_ops"],
     ["a member of another kind", { ...ec, d: 5 }, "it lacks d"],
+    ["a member with padding", { ...ec, x: `${ec.x}=` }, "not base64url without padding: x"],
+    ["members beyond ASCII", { ...ec, x: `\ufeff${ec.x}`, d: "ä" }, "not base64url without padding: x, d"],
     ["RSA without its primes", withoutPrimes, "it lacks p, q"],
     ["RSA with three primes", { ...rsa, oth: [] }, "it has more than two primes"],
     ["RSA of 1024 bits", { ...weak }, "its modulus has 1024 bits"],
