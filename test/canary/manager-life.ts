@@ -14,6 +14,9 @@ import { faultyStore, type Place } from "../manager/faulty-store.ts";
 import { ISSUER, KEK, kidIn, OTHER_KEK, openAlone, openNode, pass, settle } from "../manager/fleet.ts";
 import type { Hearing } from "./hearing.ts";
 
+/** Under which a key leaves it. */
+export const PASSPHRASE = "qW7vXb2LkR9sTn4HcPz8"; // 120 bits, drawn once
+
 /** Lives under KEK, then under OTHER_KEK; returns the place with every document that it ever had. */
 export async function managerLife(alg: Algorithm, { settle: hear, show }: Hearing): Promise<Place> {
   const node = await openAlone({ policy: { alg, rsaBits: 2048 } });
@@ -23,7 +26,7 @@ export async function managerLife(alg: Algorithm, { settle: hear, show }: Hearin
   await pass(node, 1200);
   await hear("results", keys.rotate());
   await hear("results", keys.rollback({ reason: "drill" }));
-  await hear("results", keys.exportKey({ passphrase: "correct horse battery" }, { reason: "moving" }));
+  await hear("results", keys.exportKey({ passphrase: PASSPHRASE }, { reason: "moving" }));
   await hear("results", keys.exportKey({ passphrase: null }, { reason: "moving" }));
   await hear("results", keys.pause());
   await hear("results", keys.resume());
@@ -46,6 +49,7 @@ export async function managerLife(alg: Algorithm, { settle: hear, show }: Hearin
   for (const refused of [keys.sign({}), keys.tick(), keys.rotate(), keys.sign({ iss: KEK })])
     await hear("errors", refused);
   store.down = false;
+  await hear("errors", keys.exportKey({ passphrase: PASSPHRASE.slice(1) }, { reason: "moving" }));
   await hear("errors", keys.revoke("nobody", { reason: "x" }));
   await hear("errors", keys.revoke(KEK, { reason: "" }));
   await hear("errors", openNode(place, { kek: KEK.slice(1) }));

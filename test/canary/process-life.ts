@@ -1,33 +1,39 @@
 /**
  * A real `keyturn serve` and the commands beside it, with secrets that this process chose: all that
- * they write to their terminals, answer, log, leave in files, report and cry when they crash.
+ * they write to their terminals, answer, log, leave in files, send, report and cry when they crash.
  */
-import { type ChildProcess, spawn } from "node:child_process";
+import { spawn } from "node:child_process";
+import { randomBytes } from "node:crypto";
 import { once } from "node:events";
-import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { appendFile, copyFile, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { join, relative } from "node:path";
 import process from "node:process";
+import type { JWK } from "jose";
+import { ROLES } from "../../src/api-tokens/role.ts";
 import { generateKek } from "../../src/keys/kek.ts";
 import { environmentWith, MAIN, openShell } from "../fuzz/shell.ts";
 import { givenToken } from "../http/given-token.ts";
+import { openAuditReceiver } from "./audit-receiver.ts";
+import { badly, GIVEN, giveSecrets, WELL } from "./commands.ts";
 import type { Hearing } from "./hearing.ts";
+import { askedToAdminister, askedToSign, type Environment, serving } from "./running-server.ts";
+import { splitText } from "./told-values.ts";
 
 export interface ProcessSecrets {
   readonly keks: readonly string[];
-  readonly apiToken: string;
-  /** Every document that the ring ever was, as far as it was seen between two commands. */
+  /** By what they are: API tokens, passphrase, what the audit's receiver wants. */
+  readonly texts: readonly (readonly [name: string, text: string])[];
+  readonly importedJwk: JWK;
+  /** Every document that a ring ever was, as far as it was seen between two commands. */
   readonly documents: readonly string[];
+  /** The same, of the API tokens. */
+  readonly books: readonly string[];
   /** What was signed; no log may hold it. */
   readonly tokens: readonly string[];
+  /** Whether the audit's receiver was sent records and notes, with its token. */
+  readonly auditSent: boolean;
 }
-
-/** On a signal the process reports on itself, as an operator would have it do, and then crashes. */
-const CRASHING = `data:text/javascript,${encodeURIComponent(`
-  process.on("SIGUSR2", () => {
-    process.stdout.write(JSON.stringify(process.report.getReport()) + "\\nreported\\n");
-    setTimeout(() => { throw Object.assign(new Error("planted"), { env: process.env, argv: process.argv }); }, 50);
-  });`)}`;
 
 export async function processLife(alg: string, heard: Hearing): Promise<ProcessSecrets> {
   const folder = await mkdtemp(join(tmpdir(), "keyturn-canary-"));
@@ -44,17 +50,27 @@ async function livedIn(folder: string, alg: string, heard: Hearing): Promise<Pro
   const nextKek = generateKek();
   const apiToken = givenToken();
   const documents = new Set<string>();
+  const books = new Set<string>();
   const tokens: string[] = [];
+  const values = new Set([apiToken]);
   const secret = { KEYTURN_KEK: kek, KEYTURN_API_TOKEN: apiToken };
+  const given = await giveSecrets(folder, alg);
+  const see = async () => {
+    for (const ring of [".keyturn/ring", "moved/ring", "again/ring", "back/ring", "no/ring"])
+      for (const document of await documentsIn(join(folder, ring))) documents.add(document);
+    for (const book of await documentsIn(join(folder, ".keyturn/api-tokens"))) books.add(book);
+  };
 
   const shell = openShell(folder, (cry) => heard.hear("standard error of commands", cry));
   const command = async (args: readonly string[], environment: Environment = secret, input?: string) => {
     const said = await (input === undefined
       ? shell.run(args, environment)
       : run(folder, args, environment, input));
-    heard.hear("standard output of commands", said.stdout);
+    const told = TELLING.test(args.join(" ")) ? splitText(said.stdout) : { value: null, rest: said.stdout };
+    if (told.value !== null) values.add(told.value);
+    heard.hear("standard output of commands", told.rest);
     heard.hear("standard error of commands", said.stderr);
-    for (const document of await ringFilesIn(folder)) documents.add(document);
+    await see();
     return said;
   };
 
@@ -64,9 +80,26 @@ async function livedIn(folder: string, alg: string, heard: Hearing): Promise<Pro
   const { keys } = JSON.parse((await command(["status", "--json"])).stdout) as { keys: { kid: string }[] };
   const [emitter, standby] = keys.map(({ kid }) => kid) as [string, string];
   for (const args of WELL) await command(args);
+  for (const role of ROLES)
+    await command(["api-token", "issue", "--name", role, "--role", role, "--out", `${role}.token`]);
+  const issued = await command(["api-token", "issue", "--name", "x", "--role", "signer", "--json"]);
+  const { id } = JSON.parse(issued.stdout) as { id: string };
+  for (const args of turnover(id)) await command(args);
+  const exported = ["export", "--passphrase-file", "given/passphrase", "--reason", "a test", "--yes"];
+  const { stdout: sealed } = await command(exported);
+  await writeFile(join(folder, GIVEN, "key.jwe"), sealed, { mode: 0o600 });
+  await command([
+    "init",
+    "--folder",
+    "back",
+    "--import",
+    "given/key.jwe",
+    "--passphrase-file",
+    "given/passphrase",
+  ]);
   await command(["verify"], secret, tokens[0]);
   await command(["revoke", standby, "--reason", "a test", "--yes", "--json"]);
-  for (const args of badly(kek, apiToken)) await command(args);
+  for (const args of badly(kek, apiToken, given)) await command(args);
   await command(["verify"], secret, kek);
   await command(["status"], { ...secret, KEYTURN_KEK: `${kek}x` });
   await command(["status"], { ...secret, KEYTURN_KEK: nextKek });
@@ -84,59 +117,85 @@ async function livedIn(folder: string, alg: string, heard: Hearing): Promise<Pro
   }
   await command(["revoke", emitter, "--reason", "a test", "--yes"]);
   await command(["rewrap"], { ...secret, KEYTURN_KEK: nextKek, KEYTURN_PREVIOUS_KEK: kek });
+  // Its successor was told under the KEK before, and cannot be told again.
+  await command(["api-token", "rotate", id, "--json"], { ...secret, KEYTURN_KEK: nextKek });
 
   shell.close();
 
-  const environment = { ...secret, KEYTURN_KEK: nextKek, KEYTURN_PREVIOUS_KEK: kek };
-  const server = await serving(folder, environment, heard);
-  tokens.push(...(await asked(server.url, apiToken, heard)));
+  const key = randomBytes(24).toString("base64url");
+  const receiver = await openAuditReceiver(heard, { bearer: given.auditToken, key });
+  const config = join(GIVEN, "server.yaml");
+  await copyFile(join(folder, "keyturn.yaml"), join(folder, config));
+  await appendFile(join(folder, config), `auditUrl: ${receiver.url}\n`);
+  const environment = {
+    ...{ ...secret, KEYTURN_KEK: nextKek, KEYTURN_PREVIOUS_KEK: kek },
+    KEYTURN_AUDIT_TOKEN: given.auditToken,
+  };
+  const server = await serving(folder, config, environment, heard);
+  tokens.push(...(await askedToSign(server.url, apiToken, heard)));
+  const asked = await askedToAdminister(server.url, await namesIn(folder, books), heard);
+  tokens.push(...asked.jwts);
+  for (const value of asked.values) values.add(value);
+  const wasSent = await receiver.heard(['"generation":', '{"denied":', '{"apiToken":']);
   server.child.kill("SIGUSR2");
   await server.ended;
-  for (const document of await ringFilesIn(folder)) documents.add(document);
-  for (const [name, text] of await filesIn(folder)) heard.hear(`file ${name}`, text);
-  return { keks: [kek, nextKek], apiToken, documents: [...documents], tokens };
+  receiver.close();
+  await see();
+  for (const [name, text] of await filesIn(folder)) {
+    const { value, rest } = name.endsWith(".token") ? splitText(text) : { value: null, rest: text };
+    if (value !== null) values.add(value);
+    heard.hear(`file ${name}`, rest);
+  }
+  return {
+    ...{ keks: [kek, nextKek], documents: [...documents], books: [...books], tokens },
+    texts: [
+      ...[...values].map((value, i) => [`API token ${i + 1}`, value] as const),
+      ["passphrase", given.passphrase],
+      ["bearer token of the audit", given.auditToken],
+      ["key in the URL of the audit", key],
+    ],
+    importedJwk: given.importedJwk,
+    auditSent: wasSent && receiver.wasAuthorized(),
+  };
 }
 
-/** Commands that work. */
-const WELL: readonly (readonly string[])[] = [
-  ["status"],
-  ["export", "--under-kek", "--reason", "a test", "--yes", "--json"],
-  ["doctor", "--jwks-url", "http://127.0.0.1:9/jwks.json"],
-  ["plan", "--json"],
-  ["jwks"],
-  ["sign", "--aud", "orders"],
-  ["rotate", "--json"],
-  ["pause", "--reason", "a test"],
-  ["resume"],
-  ["policy", "--token-seconds", "60", "--apply"],
-  ["audit", "show", "--json"],
-  ["audit", "verify"],
-  ["--help"],
-  ["serve", "--help"],
-];
+/** Commands that print the value of an API token. */
+const TELLING = /^api-token (issue|rotate) (?!.*--out )/;
 
-/** Commands that cannot work, some because a secret was put where none belongs. */
-function badly(kek: string, apiToken: string): readonly (readonly string[])[] {
+/** An API token and its successors, to the end. */
+function turnover(id: string): readonly (readonly string[])[] {
   return [
-    ["status", "--kek", kek],
-    [`--kek=${kek}`],
-    ["status", `--kek-fil=${kek}`],
-    ["status", "--api-token", apiToken],
-    ["status", "--config", "nowhere.yaml"],
-    ["revoke", "AAAAAAAAAA", "--reason", "x", "--yes"],
-    ["rollback", "--reason", "x", "--yes"],
-    ["sign", "--claims", `{"a":"${kek}"`],
-    ["sign", "--expires-in-seconds", apiToken],
-    ["sign", "--claims", `{"iss":"${apiToken}"}`],
-    ["policy", "--jwks-cache-seconds", "1"],
-    ["audit", "verify", "--anchor", kek],
-    ["no-such-command"],
-    [kek],
-    ["status", kek],
+    ["api-token", "rotate", id],
+    ["api-token", "rotate", id, "--json"],
+    ["api-token", "rotate", id, "--out", "successor.token"],
+    ["api-token", "rotate", id, "--token-overlap-seconds", "301", "--expires-in-seconds", "never"],
+    ["api-token", "list", "--json"],
+    ["api-token", "revoke", "t_AAAAAAAAAAAAAAAA", "--reason", "a test", "--yes"],
   ];
 }
 
-type Environment = Readonly<Record<string, string>>;
+/** The API tokens of the roles with their ids, and one that may be spoiled. */
+async function namesIn(folder: string, books: Iterable<string>): Promise<Record<string, string>> {
+  const newest = [...books]
+    .map((book) => JSON.parse(book) as Book)
+    .sort((a, b) => generationOf(a) - generationOf(b));
+  const stored = newest.at(-1)?.book.tokens ?? [];
+  const idOf = (wanted: string) => stored.find(({ name }) => name === wanted)?.id ?? "";
+  const names: Record<string, string> = { id: stored.findLast(({ name }) => name === "x")?.id ?? "" };
+  for (const role of ROLES) {
+    names[role] = (await readFile(join(folder, `${role}.token`), "utf8")).trim();
+    names[`${role} id`] = idOf(role);
+  }
+  return names;
+}
+
+interface Book {
+  readonly book: { readonly generation: number; readonly tokens: readonly { id: string; name: string }[] };
+}
+
+function generationOf({ book }: Book): number {
+  return book.generation;
+}
 
 interface Said {
   readonly stdout: string;
@@ -153,78 +212,19 @@ async function run(cwd: string, args: readonly string[], more: Environment, inpu
   return said;
 }
 
-/** A server whose every word is heard, once it serves. */
-async function serving(cwd: string, secrets: Environment, { hear, textOf }: Hearing) {
-  const args = ["serve", "--listen", "127.0.0.1:0", "--log-level", "debug", "--tick-schedule", "* * * * * *"];
-  const child: ChildProcess = spawn(process.execPath, ["--import", CRASHING, MAIN, ...args], {
-    cwd,
-    env: environmentWith(secrets),
-    stdio: ["ignore", "pipe", "pipe"],
-  });
-  child.stdout?.on("data", (chunk: Buffer) => hear(SERVER_OUTPUT, chunk));
-  child.stderr?.on("data", (chunk: Buffer) => hear(SERVER_LOG, chunk));
-  const ended = once(child, "close");
-  const said = () => /issuer +(\S+)/.exec(textOf(SERVER_OUTPUT))?.[1];
-  while (said() === undefined || !textOf(SERVER_OUTPUT).includes("curl")) {
-    const more = await Promise.race([
-      once(child.stdout as NodeJS.ReadableStream, "data"),
-      ended.then(() => null),
-    ]);
-    if (more === null) throw new Error(`The server did not come up. ${textOf(SERVER_LOG)}`);
-  }
-  return { child, ended, url: said() as string };
-}
-
-export const SERVER_LOG = "log of the server";
-export const SERVER_OUTPUT = "standard output, report and environment of the server";
-
-/** All routes, well and badly; returns the tokens that were signed. */
-async function asked(url: string, apiToken: string, { hear }: Hearing): Promise<string[]> {
-  const tokens: string[] = [];
-  const post = async (authorization: string, body: string) => {
-    const headers = { Authorization: authorization, "Content-Type": "application/json" };
-    const response = await fetch(`${url}/v1/tokens`, { method: "POST", headers, body });
-    const text = await response.text();
-    if (response.status === 200) tokens.push((JSON.parse(text) as { token: string }).token);
-    else hear("HTTP answers of the server", `${JSON.stringify([...response.headers])}\n${text}`);
-  };
-  await post(`Bearer ${apiToken}`, '{"claims":{"sub":"user-1"}}');
-  await post(`Bearer ${apiToken}`, "{");
-  await post(`Bearer ${apiToken}x`, "{}");
-  await post(`Basic ${apiToken}`, "{}");
-  await post(`Bearer ${apiToken}`, `{"claims":{"iss":"${apiToken}"}}`);
-  await post(`Bearer ${apiToken}`, `{"claims":"${apiToken}"}`);
-  for (const path of [
-    "/.well-known/jwks.json",
-    "/.well-known/openid-configuration",
-    "/readyz",
-    "/livez",
-    "/nowhere",
-  ]) {
-    const response = await fetch(url + path);
-    hear("HTTP answers of the server", `${JSON.stringify([...response.headers])}\n${await response.text()}`);
-  }
-  return tokens;
-}
-
-async function ringFilesIn(folder: string): Promise<string[]> {
-  const ring = join(folder, ".keyturn", "ring");
-  const names = await readdir(ring).catch(() => []);
+async function documentsIn(folder: string): Promise<string[]> {
+  const names = await readdir(folder).catch(() => []);
   return Promise.all(
-    names.filter((name) => name.endsWith(".json")).map((name) => readFile(join(ring, name), "utf8")),
+    names.filter((name) => name.endsWith(".json")).map((name) => readFile(join(folder, name), "utf8")),
   );
 }
 
 /** All that keyturn wrote there; what the test itself put into a file is not its doing. */
-async function filesIn(folder: string): Promise<[string, Buffer][]> {
+async function filesIn(folder: string): Promise<[name: string, text: string][]> {
   const entries = await readdir(folder, { recursive: true, withFileTypes: true });
-  const files = entries.filter((entry) => entry.isFile() && entry.name !== "bad.yaml");
-  return Promise.all(
-    files.map(
-      async ({ parentPath, name }): Promise<[string, Buffer]> => [
-        name,
-        await readFile(join(parentPath, name)),
-      ],
-    ),
-  );
+  const paths = entries
+    .filter((entry) => entry.isFile())
+    .map(({ parentPath, name }) => relative(folder, join(parentPath, name)))
+    .filter((path) => path !== "bad.yaml" && !path.startsWith(GIVEN));
+  return Promise.all(paths.map(async (path) => [path, await readFile(join(folder, path), "utf8")]));
 }

@@ -25,6 +25,17 @@ export function secretsOfText(text: string, name: string): Secret[] {
   ];
 }
 
+/** What is kept of the API tokens of a stored book: its home, and the only place where it may be. */
+export function hashesInBooks(documents: Iterable<string>): Secret[] {
+  const byId = new Map<string, Secret>();
+  for (const document of documents) {
+    const { book } = JSON.parse(document) as { book: { tokens: { id: string; hash: string }[] } };
+    for (const { id, hash } of book.tokens)
+      byId.set(id, { name: `hash of API token ${id}`, bytes: Buffer.from(hash, "base64url") });
+  }
+  return [...byId.values()];
+}
+
 /** What makes a token usable is its signature. */
 export function secretOfToken(token: string, name: string): Secret {
   return { name, bytes: Buffer.from(token.slice(token.lastIndexOf(".") + 1), "base64url") };

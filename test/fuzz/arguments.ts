@@ -49,6 +49,9 @@ const PATH_FLAGS = [
   "--previous-kek-file",
   "--api-token-file",
   "--audit-log",
+  "--audit-token-file",
+  "--import",
+  "--passphrase-file",
 ];
 const places = fc.constantFrom(
   ".keyturn",
@@ -112,7 +115,18 @@ const flags = fc.oneof(
   },
 );
 const written = flags.map(([flag, text, inOne]) => (inOne ? [`${flag}=${text}`] : [flag, text]));
-const switches = fc.constantFrom(["--json"], ["--yes"], ["--apply"], ["--help"], ["--version"]);
+/** Of the commands about API tokens. */
+const tokenFlags = fc.oneof(
+  fc.tuple(fc.constant("--name"), texts),
+  fc.tuple(fc.constant("--role"), fc.constantFrom("signer", "security", "operator", "root", INPUT, "")),
+  fc.tuple(fc.constantFrom("--audiences", "--claims", "--reason"), fc.oneof(texts, fc.constant('{"a":1}'))),
+  fc.tuple(
+    fc.constantFrom("--expires-in-seconds", "--token-overlap-seconds"),
+    fc.oneof(texts, fc.constantFrom("never", "60", "300", "900", "901")),
+  ),
+  fc.tuple(fc.constant("--out"), fc.oneof(places, fc.constantFrom("a.token", "b.token", "nowhere/a.token"))),
+);
+const switches = fc.constantFrom(["--json"], ["--yes"], ["--apply"], ["--line"], ["--help"], ["--version"]);
 const words = fc
   .oneof(fc.constantFrom("AAAAAAAA", "-AAAAAAAAAAAA…", "", "status"), fc.string({ maxLength: 12 }))
   .map((word) => [word]);
@@ -133,24 +147,75 @@ export const commandLines: fc.Arbitrary<string[]> = fc
   )
   .map(([command, rest]) => [...command, ...rest.flat()].map((word) => word.replaceAll("\u0000", "")));
 
+/** What stands for the id of an API token that there is. */
+const ID = "{id}";
+
+/** Half of them have all that they need. */
+const tokenCommands = fc.oneof(
+  fc.constantFrom(
+    ["issue", "--name", "orders", "--role", "signer"],
+    ["rotate", ID],
+    ["revoke", ID, "--reason", "a test", "--yes"],
+    ["list"],
+  ),
+  fc.constantFrom(
+    ["issue"],
+    ["rotate"],
+    ["revoke"],
+    ["list", ID],
+    ["no-such"],
+    ["issue", "keyturn_AAAA"],
+    [],
+  ),
+  fc.tuple(fc.constantFrom("rotate", "revoke"), fc.oneof(texts, fc.constantFrom("t_AAAAAAAAAAAAAAAA"))),
+);
+
+export const tokenCommandLines: fc.Arbitrary<string[]> = fc
+  .tuple(
+    tokenCommands,
+    fc.array(
+      fc.oneof(
+        { weight: 6, arbitrary: tokenFlags.map(([flag, text]) => [flag, text]) },
+        { weight: 3, arbitrary: switches },
+        { weight: 1, arbitrary: written },
+        { weight: 1, arbitrary: words },
+      ),
+      { maxLength: 4 },
+    ),
+  )
+  .map(([command, rest]) =>
+    ["api-token", ...command, ...rest.flat()].map((word) => word.replaceAll("\u0000", "")),
+  );
+
 export async function argumentRows(extent: Extent): Promise<Row[]> {
   const folder = await mkdtemp(join(tmpdir(), "keyturn-fuzz-"));
   const shell = openShell(folder);
   const statuses = new Map<number, number>();
+  const counted = () => {
+    const told = [...statuses]
+      .sort(([a], [b]) => a - b)
+      .map(([status, times]) => `exit ${status} × ${times}`)
+      .join(", ");
+    statuses.clear();
+    return told;
+  };
   try {
     await shell.run(["init"]);
-    const property = fc.asyncProperty(commandLines, async (args) => {
-      const spoken = await shell.run(args);
-      const fault = faultOf(spoken, args);
-      if (fault !== null) throw new Error(`${fault}: ${spoken.stderr.slice(0, 400)}`);
-      statuses.set(spoken.status, (statuses.get(spoken.status) ?? 0) + 1);
-    });
-    const counted = () =>
-      [...statuses]
-        .sort(([a], [b]) => a - b)
-        .map(([status, times]) => `exit ${status} × ${times}`)
-        .join(", ");
-    return [await searched("command lines", property, extent, counted)];
+    const { stdout } = await shell.run(["api-token", "list", "--json"]);
+    const [{ id }] = JSON.parse(stdout) as [{ id: string }];
+    const propertyOf = (lines: fc.Arbitrary<string[]>) =>
+      fc.asyncProperty(lines, async (drawn) => {
+        const args = drawn.map((word) => word.replaceAll(ID, id));
+        const spoken = await shell.run(args);
+        const fault = faultOf(spoken, args);
+        if (fault !== null) throw new Error(`${fault}: ${spoken.stderr.slice(0, 400)}`);
+        statuses.set(spoken.status, (statuses.get(spoken.status) ?? 0) + 1);
+      });
+    const aboutTokens = { ...extent, runs: Math.ceil(extent.runs / 2) };
+    return [
+      await searched("command lines", propertyOf(commandLines), extent, counted),
+      await searched("command lines of api-token", propertyOf(tokenCommandLines), aboutTokens, counted),
+    ];
   } finally {
     shell.close();
     await rm(folder, { recursive: true, force: true });
@@ -161,10 +226,19 @@ export async function argumentRows(extent: Extent): Promise<Row[]> {
 function faultOf({ status, stdout, stderr }: Spoken, args: readonly string[]): string | null {
   if (!(Number.isInteger(status) && status >= 0 && status <= EXIT_STATUS_MAX)) return `exit status ${status}`;
   if (/\[internal\]|\bat .*\(?(file|node):/.test(stderr)) return "an error that is not one of keyturn's own";
+  if (TOKEN_TEXT.test(stderr)) return "the value of an API token on stderr";
+  if (TOKEN_TEXT.test(stdout) && !tells(args)) return "the value of an API token where it was not asked for";
   if (status === 0) return args.includes("--json") && !isJson(stdout) ? "--json without JSON" : null;
   if (!/^keyturn: .*\[[a-z_]+\]$/m.test(stderr) && !/^Usage: keyturn/.test(stderr))
     return "a refusal without words";
   return stderr.includes(INPUT) && !isNamed(stderr) ? "the value of a flag comes back" : null;
+}
+
+const TOKEN_TEXT = /keyturn_[\w-]{49}/;
+
+/** Whether the command is to print the value of an API token. */
+function tells(args: readonly string[]): boolean {
+  return /^api-token (issue|rotate) /.test(args.join(" ")) && !args.includes("--out");
 }
 
 function isJson(text: string): boolean {

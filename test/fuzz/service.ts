@@ -12,6 +12,9 @@ import { type FuzzedRequest, INPUT, TOKEN } from "./requests.ts";
 
 export const API_TOKEN = "keyturn_Q0Zt4Kq6tRzS1m7n2h8wXb3vLd5yPgUeJfOaCiVkHsN";
 
+/** For a clock that stands still, on which what is used up never fills up again. */
+export const UNLIMITED = { perSecond: 1, burst: 1e9 };
+
 export interface Service {
   readonly place: Place;
   readonly keys: KeyManager;
@@ -31,6 +34,7 @@ export async function openService(policy: Partial<RotationPolicy> = {}): Promise
   const app = createApp({
     manager: keys,
     apiToken: await apiTokenCheck(API_TOKEN),
+    limits: { caller: UNLIMITED, denials: UNLIMITED },
     onEvent: (event) => events.push(event),
   });
   return {
@@ -52,7 +56,7 @@ export async function openService(policy: Partial<RotationPolicy> = {}): Promise
 
 /** What is wrong with an answer to whatever a caller sent; null when nothing is. */
 export function faultOf({ status, headers, body }: Answer): string | null {
-  if ([200, 204, 304].includes(status)) return null;
+  if ([200, 201, 204, 304].includes(status)) return null;
   if (status < 400 || status > 499) return `status ${status} for a caller's mistake: ${body.slice(0, 200)}`;
   if (headers.get("Content-Type") !== "application/problem+json")
     return `status ${status} without a problem document`;
@@ -66,7 +70,9 @@ export function faultOf({ status, headers, body }: Answer): string | null {
   )
     return `a problem document that lacks something: ${body}`;
   if (body.includes(INPUT)) return `the caller's input comes back: ${body}`;
-  return /\bat [\w.<>]+ \(|node_modules|\.[jt]s:\d/.test(body) ? `a stack trace: ${body}` : null;
+  return /\bat [\w.<>]+ \((file:|node:|\/|<)|node_modules|\.[jt]s:\d/.test(body)
+    ? `a stack trace: ${body}`
+    : null;
 }
 
 /** For a property: fails with the fault, if there is one. */
