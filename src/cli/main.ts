@@ -80,12 +80,18 @@ function withoutExit(command: Command): Command {
 
 /** Commander's refusals, as print.ts writes ours; of what is unknown only what can be no secret. */
 function inOurWords(text: string): string {
-  return text
-    .replace(/'(-[^=']*)=[\s\S]*'/, "'$1'")
-    .replace(/'([^']*)'/g, (quoted, name: string) =>
-      NAME.test(name) ? quoted : "(a word that is not shown)",
-    )
-    .replace(/^error: (.*)$/m, "keyturn: $1 [usage]");
+  return (
+    text
+      .replace(/'(-[^=']*)=[\s\S]*'/, "'$1'")
+      // To the last quote: the word itself may have some.
+      .replace(/(?<=unknown (?:command|option) )'([\s\S]*)'/, shownWord)
+      .replace(/'([^']*)'/g, shownWord)
+      .replace(/^error: (.*)$/m, "keyturn: $1 [usage]")
+  );
+}
+
+function shownWord(quoted: string, name: string): string {
+  return NAME.test(name) ? quoted : "(a word that is not shown)";
 }
 
 /** A command, a flag, or a flag with what it takes. A key that was pasted in its place looks otherwise. */

@@ -23,7 +23,7 @@ export interface KeyToAdopt {
 
 /**
  * @param preferred the policy's algorithm, which decides where several fit and nothing says which.
- * @throws KeyturnError `import_invalid`, `key_selftest_failed`; no member of the key is in the message.
+ * @throws KeyturnError `import_invalid`; no member of the key is in the message.
  */
 export async function adoptKey(
   { privateJwk, alg: given, kid: named }: KeyToAdopt,
@@ -36,7 +36,9 @@ export async function adoptKey(
   const publicJwk = publicMembers(bare as unknown as PublicJwk);
   const kid = named ?? kidIn(privateJwk) ?? (await thumbprint(publicJwk));
   if (!isKid(kid)) throw invalid("its kid is not 1 to 256 visible ASCII characters");
-  await selfTest({ kid, alg, publicJwk }, bare);
+  await selfTest({ kid, alg, publicJwk }, bare).catch((cause: unknown) => {
+    throw invalid("its public and private members do not belong together", cause);
+  });
   return { kid, alg, publicJwk, sealedJwk: await sealJwk(bare, { ring, kid }, kek) };
 }
 
@@ -132,8 +134,9 @@ function fits(alg: Algorithm, { kty, crv, alg: own }: Readonly<Record<string, un
   return kty === "AKP" ? own === alg : facts.crv === undefined || facts.crv === crv;
 }
 
-function invalid(why: string): KeyturnError {
+function invalid(why: string, cause?: unknown): KeyturnError {
   return new KeyturnError("import_invalid", `The private key cannot be adopted: ${why}.`, {
     fix: "Give the key that signs your tokens now, whole, as PEM, JWK or JWKS. Nothing was stored.",
+    cause,
   });
 }

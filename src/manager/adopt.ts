@@ -32,7 +32,7 @@ const TEN_YEARS_SECONDS = 10 * 365 * 86_400;
 /**
  * Decides to create a ring around that key where there is none.
  *
- * @throws KeyturnError `import_invalid`, `key_selftest_failed`
+ * @throws KeyturnError `import_invalid`
  */
 export function adoptRing(adoption: Adoption, policy: RotationPolicy, kek: Kek): Decide {
   const id = randomRingId();

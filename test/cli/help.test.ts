@@ -77,6 +77,7 @@ describe("a command line that makes no sense", () => {
   it("is answered with the command, flag or value that was meant, and status 2", async () => {
     const place = await newPlace();
     const cases: readonly [string[], RegExp][] = [
+      [["it's"], /unknown command \(a word that is not shown\) \[usage\]\n {2}→/],
       [["statu"], /unknown command 'statu' \[usage\]\n\(Did you mean status\?\)/],
       [["status", "--jsn"], /unknown option '--jsn' \[usage\]\n\(Did you mean --json\?\)/],
       [["serve", "--tokenSeconds", "60"], /Did you mean --token-seconds\?/],

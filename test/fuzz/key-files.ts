@@ -25,7 +25,6 @@ const REFUSED: readonly ErrorCode[] = [
   "passphrase_invalid",
   "kek_mismatch",
   "ring_tampered",
-  "key_selftest_failed",
 ];
 
 const PASSPHRASE = "correct horse battery staple";
