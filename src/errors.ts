@@ -24,7 +24,7 @@ export type ErrorCode =
   | "api_token_order_invalid" // name, role, scope or durations that an API token cannot have (all problems are listed)
   | "scope_exceeded" // audience or claims beyond what the API token is for
   | "api_tokens_corrupt" // the stored API tokens are truncated, not JSON or not of the form that is written
-  | "api_tokens_tampered" // their MAC does not fit: written by someone without the KEK
+  | "api_tokens_tampered" // their MAC does not fit, or is of another ring: written by someone without the KEK, or copied
   | "api_tokens_rolled_back" // older API tokens than this process has seen, or others
   // The stored ring
   | "ring_missing" // the store answers, and holds no ring
@@ -62,7 +62,7 @@ export type ErrorCode =
   | "unauthenticated" // no API token, or not the right one
   | "forbidden" // the API token is good, and its role may not do this
   | "token_in_query" // an API token in the URL, where logs and histories keep it
-  | "cross_origin" // sent by a web page of another site
+  | "cross_origin" // sent by a web page of another site, or under a host name that is not this server
   | "rate_limited" // too many requests; `Retry-After` says when to go on
   | "not_found" // no such path
   | "method_not_allowed" // the path is there, and has other methods

@@ -29,7 +29,12 @@
  * @module
  */
 export type { ApiTokenView } from "./api-tokens/api-token.ts";
-export { type ApiTokens, type ApiTokensOptions, createApiTokens } from "./api-tokens/api-tokens.ts";
+export {
+  type ApiTokens,
+  type ApiTokensOptions,
+  type ApiTokensStatus,
+  createApiTokens,
+} from "./api-tokens/api-tokens.ts";
 export type { Authenticate, Caller } from "./api-tokens/caller.ts";
 export type { Role } from "./api-tokens/role.ts";
 export type { Scope } from "./api-tokens/scope.ts";

@@ -6,6 +6,8 @@ import type { Scope } from "./scope.ts";
 export interface ApiToken {
   /** `t_` and 16 characters of base64url; fit for logs, paths and the audit. */
   readonly id: string;
+  /** Id of the first token of its line: of the one that was issued, and that all others follow. */
+  readonly line: string;
   /** For people, 1 to 100 printable characters. A successor has the same. */
   readonly name: string;
   readonly role: Role;

@@ -3,7 +3,7 @@
  * good before its predecessor goes. They are kept in a book of their own through the same store
  * contract as the ring; of a token's value only SHA-256 is kept, and it is told once.
  */
-import { type Clock, systemClock } from "../clock.ts";
+import { type Clock, readingOf, secondsSince, systemClock } from "../clock.ts";
 import type { Kek } from "../keys/kek.ts";
 import { randomApiTokenBytes, randomApiTokenId, randomTokenBookId } from "../keys/random.ts";
 import { printable } from "../ring/printable.ts";
@@ -16,12 +16,25 @@ import { bookHolder } from "./held-book.ts";
 import { parseRotationOrder, parseTokenOrder, type RotationOrder, type TokenOrder } from "./order.ts";
 import { type Pause, paced } from "./paced.ts";
 import { knownSuccessorText, successorText } from "./successor-text.ts";
-import { issue, laterUse, lineOf, revoke, rotate, type TokenBook, tokenOf, touched } from "./token-book.ts";
+import {
+  emptyBook,
+  idInLine,
+  issue,
+  laterUse,
+  lineOf,
+  revoke,
+  rotate,
+  type TokenBook,
+  tokenOf,
+  touched,
+} from "./token-book.ts";
 import { hashOf, isTokenText, tokenText } from "./token-text.ts";
 
 export interface ApiTokensOptions {
   /** Where the book is kept: a place of its own, not the ring's. */
   readonly store: RingStore;
+  /** Id of the ring that they guard (`manager.ring().id`). The book of another ring is refused, also under the same KEK. */
+  readonly ring: string;
   /** The KEKs in use, the preferred one first. */
   readonly keks: readonly [Kek, ...Kek[]];
   /** Default: the machine's clocks. */
@@ -31,6 +44,11 @@ export interface ApiTokensOptions {
    * every node, or the node answers nobody. Default 120 (2 minutes), the lease of the default policy.
    */
   readonly leaseSeconds?: number;
+  /**
+   * Whether to fail where the book cannot be read at first. False: it is tried again whenever it is
+   * needed, and until then whoever calls is told why. Default true.
+   */
+  readonly mustRead?: boolean;
   /** Told of every change made here and of trouble with the store. Default: nobody. */
   readonly onEvent?: OnEvent;
   /** How to let time pass. Default: a timer. */
@@ -70,6 +88,13 @@ export interface Revoked {
   readonly stillGood: readonly string[];
 }
 
+export interface ApiTokensStatus {
+  /** How long ago the book was read; where it never could be, how long ago that was first tried. */
+  readonly ageSeconds: number;
+  /** False while the book is older than the lease, or was never read: then nobody can be told from anybody. */
+  readonly canAuthenticate: boolean;
+}
+
 export interface ApiTokens {
   /**
    * Answers from memory. What is not there is looked for in the store, at most once a second; what is
@@ -79,7 +104,9 @@ export interface ApiTokens {
   readonly authenticate: Authenticate;
   /** Reads the book again. A node calls it every `refreshSeconds`. Failures are told as events. */
   refresh(): Promise<void>;
-  /** All that are known, those that ended of late included, with when this node saw them last. */
+  /** How fresh the copy in memory is, by which callers are known. */
+  status(): ApiTokensStatus;
+  /** All that are known, those that ended included while there is room, with when this node saw them last. */
   list(): readonly ApiTokenView[];
   /** @throws KeyturnError `api_token_order_invalid`, `api_tokens_full`, `conflict`, `commit_unknown` and what the store throws */
   issue(order: TokenOrder & { readonly by: string }): Promise<Issued>;
@@ -110,13 +137,16 @@ const LOOK_EVERY_SECONDS = 1;
  */
 export async function createApiTokens(options: ApiTokensOptions): Promise<ApiTokens> {
   const { store, keks, clock = systemClock, onEvent = () => {}, pause = timer } = options;
-  const { leaseSeconds = LEASE_SECONDS_DEFAULT } = options;
+  const { ring, leaseSeconds = LEASE_SECONDS_DEFAULT, mustRead = true } = options;
   const [kek] = keks;
-  const holder = bookHolder({ store, keks, clock, onEvent });
-  const commit = committer({ store, kek, clock, holder, newBookId: randomTokenBookId() });
+  const holder = bookHolder({ store, keks, ring, clock, onEvent });
+  const commit = committer({ store, kek, clock, holder, empty: emptyBook(randomTokenBookId(), ring) });
   const look = paced(() => holder.reload(), LOOK_EVERY_SECONDS, clock, pause);
   const usedAt = new Map<string, number>();
-  await holder.reload();
+  const openedAt = readingOf(clock);
+  const now = () => holder.judgedAt(readingOf(clock));
+  const firstRead = holder.reload();
+  await (mustRead ? firstRead : firstRead.catch(nothing));
 
   async function authenticate(presented: string): Promise<Caller | null> {
     const hash = await hashOf(presented);
@@ -125,14 +155,13 @@ export async function createApiTokens(options: ApiTokensOptions): Promise<ApiTok
     if (find() === undefined && !(await isTokenText(presented))) return null;
     if (holder.ageSeconds() > leaseSeconds || find() === undefined) await look();
     const token = find();
-    const now = clock.now();
-    if (token === undefined || !isLive(token, now)) return null;
-    usedAt.set(token.id, now);
+    if (token === undefined || !isLive(token, now())) return null;
+    usedAt.set(token.id, now());
     return callerOf(token);
   }
 
   function shown(token: ApiToken): ApiTokenView {
-    return viewOf({ ...token, lastUsedAt: laterUse(token, usedAt) }, clock.now());
+    return viewOf({ ...token, lastUsedAt: laterUse(token, usedAt) }, now());
   }
 
   function tell(
@@ -147,14 +176,18 @@ export async function createApiTokens(options: ApiTokensOptions): Promise<ApiTok
   return {
     authenticate,
     refresh: () => holder.reload().then(nothing, nothing),
+    status: () => ({
+      ageSeconds: holder.current() === null ? secondsSince(openedAt, readingOf(clock)) : holder.ageSeconds(),
+      canAuthenticate: holder.ageSeconds() <= leaseSeconds,
+    }),
     list: () => (holder.current()?.opened?.book.tokens ?? []).map(shown),
     async issue({ by, ...wanted }) {
       const actor = printable("An actor", by);
       const order = parseTokenOrder(wanted);
       const token = await tokenText(randomApiTokenBytes());
       const value = { id: randomApiTokenId(), hash: await hashOf(token) };
-      const { book } = await commit(async (base, _, now) =>
-        tokenOf(base, value.id) === null ? issue(base, value, order, now) : null,
+      const { book } = await commit(async (base, _, decidedAt) =>
+        tokenOf(base, value.id) === null ? issue(base, value, order, decidedAt) : null,
       );
       const made = entryOf(book, value.id);
       tell("issued", made, actor);
@@ -164,30 +197,32 @@ export async function createApiTokens(options: ApiTokensOptions): Promise<ApiTok
       const actor = printable("An actor", by);
       const order = parseRotationOrder(wanted);
       const newId = randomApiTokenId();
-      const { book, changed } = await commit(async (base, under, now) => {
+      const { book, changed } = await commit(async (base, under, decidedAt) => {
         const from = tokenOf(base, id);
-        const text = from === null ? "" : await successorText(under, base.id, from, newId);
-        return rotate(base, id, { id: newId, hash: await hashOf(text) }, order, now);
+        const toId = idInLine(from?.line ?? id, newId);
+        const text = from === null ? "" : await successorText(under, base.id, from, toId);
+        return rotate(base, id, { id: toId, hash: await hashOf(text) }, order, decidedAt);
       });
       const from = entryOf(book, id);
       const successor = entryOf(book, from.successor ?? "");
-      const own = changed && successor.id === newId;
+      const own = changed && successor.id === idInLine(from.line, newId);
       if (own) tell("rotated", from, actor);
       const token = await knownSuccessorText(keks, book.id, from, successor);
-      return { token, view: shown(successor), overlapUntil: from.overlapUntil ?? clock.now(), changed: own };
+      return { token, view: shown(successor), overlapUntil: from.overlapUntil ?? now(), changed: own };
     },
     async revoke(id, { reason, by, line = false }) {
       const actor = printable("An actor", by);
       const because = printable("A reason", reason.trim());
       let live: readonly ApiToken[] = [];
-      const { book, changed } = await commit(async (base, _, now) => {
+      const { book, changed } = await commit(async (base, _, decidedAt) => {
         const ids = line ? [id, ...lineOf(base, id).map((token) => token.id)] : [id];
-        const next = revoke(base, ids, because, now);
-        if (next !== null) live = base.tokens.filter((token) => ids.includes(token.id) && isLive(token, now));
+        const next = revoke(base, ids, because, decidedAt);
+        if (next !== null)
+          live = base.tokens.filter((token) => ids.includes(token.id) && isLive(token, decidedAt));
         return next;
       });
       if (changed) for (const token of live) tell("revoked", token, actor, because);
-      const others = lineOf(book, id).filter((token) => token.id !== id && isLive(token, clock.now()));
+      const others = lineOf(book, id).filter((token) => token.id !== id && isLive(token, now()));
       return { changed, stillGood: others.map((token) => token.id) };
     },
     async rewrap() {
@@ -196,7 +231,7 @@ export async function createApiTokens(options: ApiTokensOptions): Promise<ApiTok
       const { changed } = await commit(async (base) => (isUnder() ? null : base), kek);
       return { changed };
     },
-    flush: () => commit(async (base, _, now) => touched(base, usedAt, now)).then(forgetGone, failedToWrite),
+    flush: () => commit(async (base) => touched(base, usedAt)).then(forgetGone, failedToWrite),
   };
 
   /** Of tokens that are no more, nobody asks when they were used. */

@@ -15,7 +15,7 @@ import { scopeSchema } from "./scope.ts";
 import type { TokenBook } from "./token-book.ts";
 
 /** The form of the document. A reader that meets a higher one leaves it alone. */
-export const BOOK_SCHEMA = 1;
+export const BOOK_SCHEMA = 2;
 
 export interface BookDocument {
   readonly schema: number;
@@ -50,6 +50,8 @@ export function decodeBook(text: string): BookDocument {
   const schema = (parsed as { schema?: unknown } | null)?.schema;
   if (typeof schema === "number" && schema > BOOK_SCHEMA)
     throw corrupt(`a newer keyturn wrote them, in form ${schema}; this one reads up to ${BOOK_SCHEMA}`);
+  if (typeof schema === "number" && schema < BOOK_SCHEMA)
+    throw corrupt(`an older keyturn wrote them, in form ${schema}, which this one does not read`, ANEW);
   const result = documentSchema.safeParse(parsed);
   if (!result.success) throw corrupt(`they break the form: ${listed(problemsOf(result.error))}`);
   if (encodeBook(result.data) !== text)
@@ -65,10 +67,11 @@ function parsedJson(text: string): unknown {
   }
 }
 
-function corrupt(why: string): KeyturnError {
-  return new KeyturnError("api_tokens_corrupt", `The stored API tokens cannot be read: ${why}.`, {
-    fix: "Nothing was overwritten. Restore the newest whole copy, or upgrade keyturn on this node.",
-  });
+const RESTORE = "Nothing was overwritten. Restore the newest whole copy, or upgrade keyturn on this node.";
+const ANEW = "Nothing was overwritten. Move them away, restart the nodes and issue API tokens anew.";
+
+function corrupt(why: string, fix: string = RESTORE): KeyturnError {
+  return new KeyturnError("api_tokens_corrupt", `The stored API tokens cannot be read: ${why}.`, { fix });
 }
 
 const instant = z.int().min(EARLIEST_INSTANT).max(LATEST_INSTANT);
@@ -79,6 +82,7 @@ const tokenId = z.string().regex(/^t_[A-Za-z0-9_-]{16}$/, "Expected the id of an
 const apiToken: z.ZodType<ApiToken> = z
   .strictObject({
     id: tokenId,
+    line: tokenId,
     name: nameSchema,
     role: z.enum(ROLES),
     scope: scopeSchema.nullable(),
@@ -106,6 +110,7 @@ const documentSchema: z.ZodType<BookDocument> = z.strictObject({
   kek: base64url,
   book: z.strictObject({
     id: base64url,
+    ring: base64url,
     generation: z.int().min(1),
     committedAt: instant,
     tokens: z

@@ -5,46 +5,82 @@
 import { KeyturnError } from "../errors.ts";
 import { DOCUMENT_BYTES_MAX } from "../store/store.ts";
 import { type ApiToken, endedAt, isLive } from "./api-token.ts";
-import type { TokenBook } from "./token-book.ts";
 
 /** Tokens without a successor. Of ordinary size, they fill what issuing may fill. */
 export const TOKENS_MAX = 80;
 
-/** Ended tokens are shown this long: who asks why a service was refused looks within a week. */
-export const ENDED_KEPT_SECONDS = 604_800;
+/** What a commit is for: some may be refused for want of room, and a revocation may not. */
+export type RoomFor = "issue" | "rotate" | "revoke";
 
-/** What a commit is for: some may be refused for want of room, and `keep` may not. */
-export type RoomFor = "issue" | "rotate" | "keep";
+/** Bytes that the tokens may take in all. The rest of the document is below a kilobyte. */
+const BYTES_MAX = DOCUMENT_BYTES_MAX - 1024;
 
-/** Bytes that the tokens may take after it. */
-const BYTES_MAX: Readonly<Record<RoomFor, number>> = {
-  /** Not half of what a store takes, so that all may be rotated at once. */
-  issue: 28_672,
-  /** What remains is for reasons of revocations, and for last uses. */
+/** Bytes up to which ended tokens are kept. What a revocation alone may fill is for its reason, and for last uses. */
+const KEPT_BYTES_MAX: Readonly<Record<RoomFor, number>> = {
+  issue: 61_440,
   rotate: 61_440,
-  /** The rest of the document is below a kilobyte. */
-  keep: DOCUMENT_BYTES_MAX - 1024,
+  revoke: BYTES_MAX,
+};
+
+/** Bytes that tokens which are good may take after it. */
+const LIVE_BYTES_MAX: Readonly<Record<RoomFor, number>> = {
+  /** Not half of what rotations may fill, so that all may be rotated at once. */
+  issue: 29_184,
+  rotate: 61_440,
+  revoke: BYTES_MAX,
 };
 
 /**
- * The book without what ended long ago, and with only as much of what ended of late as there is room for.
+ * The tokens, and of those that ended only as many as there is room for. Time alone makes nobody
+ * forgotten: the clock that says so may be wrong, and the commit is for all nodes.
  *
- * @throws KeyturnError `api_tokens_full`; never for `keep`
+ * @param surely an instant that is past by more than this node's clock
+ * @throws KeyturnError `api_tokens_full`; never for a revocation
  */
-export function withRoom(book: TokenBook, commit: RoomFor, now: number): TokenBook {
-  const live = book.tokens.filter((token) => isLive(token, now));
+export function withRoom(
+  tokens: readonly ApiToken[],
+  commit: RoomFor,
+  now: number,
+  surely: number,
+): readonly ApiToken[] {
+  const live = tokens.filter((token) => isLive(token, now));
   if (commit === "issue" && live.filter(({ successor }) => successor === null).length > TOKENS_MAX)
     throw full(`${TOKENS_MAX} are good already`);
-  if (commit !== "keep" && bytesOf(live) > BYTES_MAX[commit])
-    throw full("their names and scopes take all the room there is");
+  const kept = shortened(tokens, KEPT_BYTES_MAX[commit], surely);
+  const isTooWide = bytesOf(live) > LIVE_BYTES_MAX[commit] || !isRoomFor(kept);
+  if (commit !== "revoke" && isTooWide) throw full("their names and scopes take all the room there is");
+  return kept;
+}
 
-  const endedAgo = (token: ApiToken) => now - (endedAt(token, now) ?? now);
-  const ended = book.tokens
-    .filter((token) => !live.includes(token) && endedAgo(token) < ENDED_KEPT_SECONDS)
-    .toSorted((a, b) => endedAgo(a) - endedAgo(b));
-  const kept = [...live];
-  for (const token of ended) if (bytesOf([...kept, token]) <= BYTES_MAX[commit]) kept.push(token);
-  return { ...book, tokens: book.tokens.filter((token) => kept.includes(token)) };
+export function isRoomFor(tokens: readonly ApiToken[]): boolean {
+  return bytesOf(tokens) <= BYTES_MAX;
+}
+
+/** Without as many of those that can be forgotten as it takes to come down to `bytesMax`. */
+function shortened(tokens: readonly ApiToken[], bytesMax: number, surely: number): readonly ApiToken[] {
+  const gone = new Set<ApiToken>();
+  let bytes = bytesOf(tokens);
+  for (const token of forgettable(tokens, surely)) {
+    if (bytes <= bytesMax) break;
+    gone.add(token);
+    // With the comma, and without the brackets.
+    bytes -= bytesOf([token]) - 1;
+  }
+  return tokens.filter((token) => !gone.has(token));
+}
+
+/** Those that have ended, in the order in which they are forgotten: longest ended first, of each kind. */
+function forgettable(tokens: readonly ApiToken[], surely: number): readonly ApiToken[] {
+  const since = (token: ApiToken) => endedAt(token, surely) ?? surely;
+  return tokens
+    .filter((token) => !isLive(token, surely))
+    .toSorted((a, b) => lastingOf(a) - lastingOf(b) || since(a) - since(b));
+}
+
+/** How long one that has ended is kept beside others. A revoked one needs no clock to have ended; of an expired one somebody may ask. */
+function lastingOf({ revokedAt, successor }: ApiToken): number {
+  if (revokedAt !== null) return 0;
+  return successor === null ? 2 : 1;
 }
 
 function bytesOf(tokens: readonly ApiToken[]): number {

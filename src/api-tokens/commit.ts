@@ -8,7 +8,7 @@ import type { Kek } from "../keys/kek.ts";
 import type { RingStore } from "../store/store.ts";
 import type { BookHolder } from "./held-book.ts";
 import { type OpenedBook, sealBook } from "./sealed-book.ts";
-import { emptyBook, type TokenBook } from "./token-book.ts";
+import type { TokenBook } from "./token-book.ts";
 
 /** Each lost attempt means that another node succeeded, so the fleet makes progress without any waiting. */
 const ATTEMPTS_MAX = 20;
@@ -34,8 +34,8 @@ export function committer(options: {
   readonly kek: Kek;
   readonly clock: Clock;
   readonly holder: BookHolder;
-  /** Id of the book, if this node is the one that makes it. */
-  readonly newBookId: string;
+  /** What is decided on where none is stored. */
+  readonly empty: TokenBook;
 }): Commit {
   const { store, clock, holder } = options;
   let queue: Promise<unknown> = Promise.resolve();
@@ -48,13 +48,13 @@ export function committer(options: {
     for (let attempts = 0; attempts < ATTEMPTS_MAX; attempts++) {
       const { opened, revision } = await holder.reload().catch(orUnknown);
       const decidedAt = readingOf(clock);
-      const base = opened?.book ?? emptyBook(options.newBookId);
+      const base = opened?.book ?? options.empty;
       const kek = wanted ?? opened?.kek ?? options.kek;
 
-      const next = await decide(base, kek, decidedAt.now);
+      const next = await decide(base, kek, holder.judgedAt(decidedAt));
       if (next === null) return { book: base, changed: answerLost };
 
-      const stored = { ...next, generation: base.generation + 1, committedAt: decidedAt.now };
+      const stored = { ...next, generation: base.generation + 1 };
       const { document, ...sealed } = await sealBook(stored, kek);
       const outcome = await replaced(store, document, revision).catch(orUnknown);
       if (outcome === "unknown") answerLost = true;
@@ -98,7 +98,9 @@ function unknown(cause?: unknown): KeyturnError {
     "commit_unknown",
     "The change to the API tokens may or may not have happened; the store cannot tell now.",
     {
-      fix: "When the store answers again, `keyturn api-token list` shows which; repeat the command.",
+      fix:
+        "When the store answers again, `keyturn api-token list` shows which. If a token was issued, revoke it: " +
+        "nobody knows its value. Then repeat the command.",
       cause,
     },
   );

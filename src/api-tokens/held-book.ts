@@ -8,6 +8,7 @@ import type { Kek } from "../keys/kek.ts";
 import type { RingStore, Stored } from "../store/store.ts";
 import type { OnEvent } from "../telemetry/events.ts";
 import type { ApiToken } from "./api-token.ts";
+import { judgedAt, type KnownTime, knownBy } from "./book-time.ts";
 import { type OpenedBook, openBook } from "./sealed-book.ts";
 
 export interface Held {
@@ -17,6 +18,7 @@ export interface Held {
   /** Both clocks from before the load began, so that its age is never understated. */
   readonly readAt: Reading;
   readonly byHash: ReadonlyMap<string, ApiToken>;
+  readonly knownTime: KnownTime;
 }
 
 export interface BookHolder {
@@ -24,6 +26,8 @@ export interface BookHolder {
   current(): Held | null;
   /** Seconds since it was read; never, before the first time. */
   ageSeconds(): number;
+  /** The instant by which tokens are judged: never before what is known of the time. */
+  judgedAt(reading: Reading): number;
   /** Loads the store's book and takes it up. @throws KeyturnError and what the store throws; told as an event too */
   reload(): Promise<Held>;
   /** Takes up a book that this node decided on at `decidedAt` and has now committed. */
@@ -33,10 +37,12 @@ export interface BookHolder {
 export function bookHolder(options: {
   readonly store: RingStore;
   readonly keks: readonly Kek[];
+  /** Id of the ring that the book stands beside. */
+  readonly ring: string;
   readonly clock: Clock;
   readonly onEvent: OnEvent;
 }): BookHolder {
-  const { store, keks, clock, onEvent } = options;
+  const { store, keks, ring, clock, onEvent } = options;
   let current: Held | null = null;
   let failing = false;
 
@@ -59,12 +65,12 @@ export function bookHolder(options: {
   async function taken(stored: Stored | null, readAt: Reading, base: Held | null): Promise<Held> {
     if (current !== null && stored !== null && stored.revision === current.revision)
       return renewed(current, readAt);
-    const opened = stored === null ? null : await openBook(stored.document, keks);
+    const opened = stored === null ? null : await openBook(stored.document, keks, ring);
     assertForward(base?.opened ?? null, opened);
     // Another load or a commit may have taken up a newer book meanwhile.
     if (current !== null && generationOf(current.opened) > generationOf(opened)) return current;
     assertForward(current?.opened ?? null, opened);
-    current = heldOf(opened, stored?.revision ?? null, readAt);
+    current = heldOf(opened, stored?.revision ?? null, readAt, current);
     return current;
   }
 
@@ -78,9 +84,10 @@ export function bookHolder(options: {
     current: () => current,
     ageSeconds: () =>
       current === null ? Number.POSITIVE_INFINITY : secondsSince(current.readAt, readingOf(clock)),
+    judgedAt: (reading) => judgedAt(current?.knownTime ?? null, reading),
     reload,
     adopt(opened, revision, decidedAt) {
-      const held = heldOf(opened, revision, decidedAt);
+      const held = heldOf(opened, revision, decidedAt, current);
       if (generationOf(current?.opened ?? null) < generationOf(opened)) current = held;
       return held;
     },
@@ -97,9 +104,15 @@ async function loaded(store: RingStore): Promise<Stored | null> {
   }
 }
 
-function heldOf(opened: OpenedBook | null, revision: string | null, readAt: Reading): Held {
+function heldOf(
+  opened: OpenedBook | null,
+  revision: string | null,
+  readAt: Reading,
+  before: Held | null,
+): Held {
   const tokens = opened?.book.tokens ?? [];
-  return { opened, revision, readAt, byHash: new Map(tokens.map((token) => [token.hash, token])) };
+  const knownTime = knownBy(opened?.book ?? null, readAt, before?.knownTime);
+  return { opened, revision, readAt, knownTime, byHash: new Map(tokens.map((token) => [token.hash, token])) };
 }
 
 function generationOf(opened: OpenedBook | null): number {

@@ -29,11 +29,11 @@ export async function sealBook(book: TokenBook, kek: Kek): Promise<SealedBook> {
 }
 
 /**
- * Reads a stored document. `keks` are those in use.
+ * Reads a stored document. `keks` are those in use, `ring` the id of the ring that it must stand beside.
  *
  * @throws KeyturnError `api_tokens_corrupt`, `kek_mismatch`, `api_tokens_tampered`
  */
-export async function openBook(document: string, keks: readonly Kek[]): Promise<OpenedBook> {
+export async function openBook(document: string, keks: readonly Kek[], ring: string): Promise<OpenedBook> {
   const decoded = decodeBook(document);
   const kek = keks.find(({ id }) => id === decoded.kek);
   if (kek === undefined) throw mismatch(decoded.kek, keks);
@@ -47,7 +47,21 @@ export async function openBook(document: string, keks: readonly Kek[]): Promise<
       },
     );
   }
+  if (decoded.book.ring !== ring) throw ofAnotherRing(decoded.book.ring, ring);
   return { book: decoded.book, kek, mac: decoded.mac };
+}
+
+/** Deployments may share a KEK, and then a copied book would let one's callers into the other. */
+function ofAnotherRing(found: string, wanted: string): KeyturnError {
+  return new KeyturnError(
+    "api_tokens_tampered",
+    `The stored API tokens are those of another ring: they stand beside ${found}, and this is ${wanted}.`,
+    {
+      fix:
+        "Nothing was overwritten. Put this ring's own back; where there are none, " +
+        "move these away, restart the nodes and issue API tokens anew.",
+    },
+  );
 }
 
 function mismatch(wanted: string, keks: readonly Kek[]): KeyturnError {

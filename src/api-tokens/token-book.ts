@@ -5,15 +5,22 @@
  */
 import { KeyturnError } from "../errors.ts";
 import { type ApiToken, endedAt, isLive, phaseOf } from "./api-token.ts";
-import { withRoom } from "./book-room.ts";
+import { isRoomFor, type RoomFor, withRoom } from "./book-room.ts";
+import { datedAt } from "./book-time.ts";
 import { type CompleteOrder, type CompleteRotation, orderInvalid } from "./order.ts";
 
 /** All API tokens of a deployment: an immutable document beside the ring. */
 export interface TokenBook {
   /** Random, made with the first token. */
   readonly id: string;
+  /** Id of the ring that it stands beside: under one KEK there may be several. */
+  readonly ring: string;
   /** +1 at every commit; 0 for the empty book that was never stored. */
   readonly generation: number;
+  /**
+   * When a token was last issued, rotated or revoked. Writing down last uses does not move it: whoever asks
+   * of a node whose clock is ahead would then have it end the tokens of all nodes.
+   */
   readonly committedAt: number;
   /** In the order in which they were made. */
   readonly tokens: readonly ApiToken[];
@@ -31,8 +38,8 @@ export const LINE_TOKENS_MAX = 5;
 /** An answer "used since" need not be exact, and each correction is a commit: once in five minutes. */
 export const LAST_USED_STEP_SECONDS = 300;
 
-export function emptyBook(id: string): TokenBook {
-  return { id, generation: 0, committedAt: 0, tokens: [] };
+export function emptyBook(id: string, ring: string): TokenBook {
+  return { id, ring, generation: 0, committedAt: 0, tokens: [] };
 }
 
 export function tokenOf(book: TokenBook, id: string): ApiToken | null {
@@ -42,8 +49,8 @@ export function tokenOf(book: TokenBook, id: string): ApiToken | null {
 /** @throws KeyturnError `api_tokens_full` */
 export function issue(book: TokenBook, value: NewValue, order: CompleteOrder, now: number): TokenBook {
   const { name, role, scope, expiresInSeconds } = order;
-  const token = made({ ...value, name, role, scope }, expiresInSeconds, now);
-  return withRoom({ ...book, tokens: [...book.tokens, token] }, "issue", now);
+  const token = made({ ...value, line: value.id, name, role, scope }, expiresInSeconds, now);
+  return changed(book, [...book.tokens, token], "issue", now);
 }
 
 /**
@@ -65,12 +72,12 @@ export function rotate(
     return null;
   }
   assertUnhurried(book, id, now);
-  const { name, role, scope, expiresAt } = token;
-  const successor = made({ ...value, name, role, scope }, lifetimeAfter(token, order), now);
+  const { line, name, role, scope, expiresAt } = token;
+  const successor = made({ ...value, line, name, role, scope }, lifetimeAfter(token, order), now);
   const overlapUntil = Math.min(now + order.overlapSeconds, expiresAt ?? Number.POSITIVE_INFINITY);
   const replaced = { ...token, successor: value.id, overlapUntil };
   const tokens = book.tokens.map((other) => (other.id === id ? replaced : other));
-  return withRoom({ ...book, tokens: [...tokens, successor] }, "rotate", now);
+  return changed(book, [...tokens, successor], "rotate", now);
 }
 
 /** Ends the tokens named, at once and for ever. Null when all have ended already. @throws KeyturnError `api_token_unknown` */
@@ -80,21 +87,24 @@ export function revoke(
   reason: string,
   now: number,
 ): TokenBook | null {
-  const live = ids.map((id) => known(book, id)).filter((token) => isLive(token, now));
+  const live = ids.flatMap((id) => knownOrForgotten(book, id)).filter((token) => isLive(token, now));
   if (live.length === 0) return null;
   const tokens = book.tokens.map((token) =>
     live.includes(token) ? { ...token, revokedAt: now, revokedBecause: reason } : token,
   );
-  return withRoom({ ...book, tokens }, "keep", now);
+  return changed(book, tokens, "revoke", now);
 }
 
-/** Writes down when tokens were used last; null when what is written is near enough. */
-export function touched(book: TokenBook, usedAt: ReadonlyMap<string, number>, now: number): TokenBook | null {
+/**
+ * Writes down when tokens were used last; null when what is written is near enough, or where there is no
+ * room: nothing is forgotten for it.
+ */
+export function touched(book: TokenBook, usedAt: ReadonlyMap<string, number>): TokenBook | null {
   const isDue = ({ id, lastUsedAt }: ApiToken) =>
     (usedAt.get(id) ?? 0) >= (lastUsedAt ?? 0) + LAST_USED_STEP_SECONDS;
   if (!book.tokens.some(isDue)) return null;
   const tokens = book.tokens.map((token) => ({ ...token, lastUsedAt: laterUse(token, usedAt) }));
-  return withRoom({ ...book, tokens }, "keep", now);
+  return isRoomFor(tokens) ? { ...book, tokens } : null;
 }
 
 /** When a token was used last, by the book and by whoever has seen it since. */
@@ -103,22 +113,39 @@ export function laterUse({ id, lastUsedAt }: ApiToken, usedAt: ReadonlyMap<strin
   return seen === undefined ? lastUsedAt : Math.max(seen, lastUsedAt ?? seen);
 }
 
-/** The tokens that came from one: all before and all after it, itself included, oldest first. */
+/**
+ * The tokens that came from one: all before and all after it, itself included, oldest first. Its own entry
+ * may be forgotten by now: whoever stole a token can rotate it until it is.
+ */
 export function lineOf(book: TokenBook, id: string): readonly ApiToken[] {
-  const ids = new Set([id]);
-  // Successors stand behind their predecessors, so one pass each way finds them all.
-  for (const token of book.tokens)
-    if (ids.has(token.id) && token.successor !== null) ids.add(token.successor);
-  for (const token of book.tokens.toReversed()) if (ids.has(token.successor ?? "")) ids.add(token.id);
-  return book.tokens.filter((token) => ids.has(token.id));
+  const { line } = tokenOf(book, id) ?? book.tokens.find((token) => isOfLine(id, token.line)) ?? {};
+  return book.tokens.filter((token) => token.line === line);
+}
+
+/** Ids of one line begin alike, so that the line of each is known when its entry is not there any more. */
+export function idInLine(line: string, id: string): string {
+  return line.slice(0, LINE_LENGTH) + id.slice(LINE_LENGTH);
+}
+
+/** `t_` and 48 bits, which no two of the few lines of a book have in common. */
+const LINE_LENGTH = 10;
+
+function isOfLine(id: string, line: string): boolean {
+  return id.slice(0, LINE_LENGTH) === line.slice(0, LINE_LENGTH);
+}
+
+function changed(book: TokenBook, tokens: readonly ApiToken[], commit: RoomFor, now: number): TokenBook {
+  // What this clock alone holds to be over is not forgotten: it may be the one that is wrong.
+  const surely = Math.min(now, book.committedAt);
+  return { ...book, committedAt: datedAt(book, now), tokens: withRoom(tokens, commit, now, surely) };
 }
 
 function made(
-  entry: Pick<ApiToken, "id" | "hash" | "name" | "role" | "scope">,
+  entry: Pick<ApiToken, "id" | "line" | "hash" | "name" | "role" | "scope">,
   expiresInSeconds: number | null,
   now: number,
 ): ApiToken {
-  const { id, name, role, scope, hash } = entry;
+  const { id, line, name, role, scope, hash } = entry;
   const expiresAt = expiresInSeconds === null ? null : now + expiresInSeconds;
   const unwritten = {
     successor: null,
@@ -127,7 +154,7 @@ function made(
     revokedBecause: null,
     lastUsedAt: null,
   };
-  return { id, name, role, scope, hash, createdAt: now, expiresAt, ...unwritten };
+  return { id, line, name, role, scope, hash, createdAt: now, expiresAt, ...unwritten };
 }
 
 /** A token may be rotated by who holds it, so rotation must not be a way to a longer life than was granted. */
@@ -158,10 +185,21 @@ function assertUnhurried(book: TokenBook, id: string, now: number): void {
 function known(book: TokenBook, id: string): ApiToken {
   const token = tokenOf(book, id);
   if (token !== null) return token;
+  throw unknown(id);
+}
+
+/** Only what has ended is forgotten. */
+function knownOrForgotten(book: TokenBook, id: string): readonly ApiToken[] {
+  if (lineOf(book, id).length === 0) throw unknown(id);
+  const token = tokenOf(book, id);
+  return token === null ? [] : [token];
+}
+
+function unknown(id: string): KeyturnError {
   // What does not look like an id may be a token, pasted in its place.
   const shown = /^t_[A-Za-z0-9_-]{16}$/.test(id) ? id : "that was given";
-  throw new KeyturnError("api_token_unknown", `There is no API token with the id ${shown}.`, {
-    fix: "`keyturn api-token list` shows the ids, which begin with t_; those long ended are forgotten.",
+  return new KeyturnError("api_token_unknown", `There is no API token with the id ${shown}.`, {
+    fix: "`keyturn api-token list` shows the ids, which begin with t_; those that ended may be forgotten.",
   });
 }
 

@@ -1,11 +1,11 @@
 /** How every command is declared: strict options, the settings as flags, one way to open the ring. */
 import { Command, Option } from "commander";
-import { KeyturnError } from "../errors.ts";
+import { isKeyturnError, KeyturnError } from "../errors.ts";
 import type { KeyManager } from "../manager/manager.ts";
 import { type Config, readConfig } from "../node/config.ts";
 import { type OpenedRing, openConfigured } from "../node/open.ts";
 import { environmentName, flagName, SECRET_SETTINGS, SETTINGS } from "../node/settings.ts";
-import type { KeyturnEvent } from "../telemetry/events.ts";
+import type { OnEvent } from "../telemetry/events.ts";
 import { printNote } from "./print.ts";
 
 /** Options as commander hands them over: a text, or true for a switch. */
@@ -81,7 +81,7 @@ export async function withRing<T>(
     create: false,
     runs: "command",
     environment: process.env,
-    onEvent: noteTrouble,
+    onEvent: troubleNotes(),
   });
   try {
     return await work(opened.manager, config, opened);
@@ -90,10 +90,16 @@ export async function withRing<T>(
   }
 }
 
-/** A command's log is its result; only what went wrong on the side is worth a line. */
-export function noteTrouble(event: KeyturnEvent): void {
-  if (event.type === "audit_failed")
+/** A command's log is its result; only what went wrong on the side is worth a word, once. */
+export function troubleNotes(): OnEvent {
+  let isTold = false;
+  return (event) => {
+    if (event.type !== "audit_failed" || isTold) return;
+    isTold = true;
+    const { error } = event;
     printNote("the audit log could not be written; the records stay in the ring's tail");
+    if (isKeyturnError(error)) printNote(`${error.message}\n  → ${error.fix}`);
+  };
 }
 
 export function usage(what: string, fix: string): KeyturnError {

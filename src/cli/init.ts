@@ -7,9 +7,9 @@ import { environmentName, SETTINGS, settingFromText } from "../node/settings.ts"
 import {
   command,
   configOf,
-  noteTrouble,
   type Options,
   settingsIn,
+  troubleNotes,
   withJson,
   withSettings,
 } from "./command.ts";
@@ -31,7 +31,7 @@ export function initCommand(): Command {
       create: true,
       runs: "command",
       environment: process.env,
-      onEvent: noteTrouble,
+      onEvent: troubleNotes(),
     });
     await opened.trail.settled();
     const given = settingsIn(options);

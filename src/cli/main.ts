@@ -8,6 +8,7 @@ import { exitCodeOf } from "./exit-code.ts";
 import { exportCommand } from "./export-command.ts";
 import { initCommand } from "./init.ts";
 import { printFailure } from "./print.ts";
+import { endsWithItsReader } from "./reader.ts";
 import { rehearseCommand } from "./rehearse-command.ts";
 import {
   kidsLast,
@@ -111,9 +112,5 @@ async function main(): Promise<number> {
 
 const EXIT_USAGE = 2;
 
-// `keyturn status | head` closes the pipe early; that is no error.
-process.stdout.on("error", (error: NodeJS.ErrnoException) => {
-  process.exit(error.code === "EPIPE" ? 0 : 1);
-});
-
+endsWithItsReader();
 process.exitCode = await main();

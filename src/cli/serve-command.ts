@@ -7,6 +7,7 @@ import { publicJwksUrl } from "../node/probe.ts";
 import type { RunningNode } from "../node/serve.ts";
 import { command, configOf, type Options, withSettings } from "./command.ts";
 import { printNote } from "./print.ts";
+import { outlivesItsReader } from "./reader.ts";
 import { describeNext } from "./ring-views.ts";
 
 export function serveCommand(): Command {
@@ -24,6 +25,7 @@ export function serveCommand(): Command {
       const config = await configOf(options);
       const given = { kek: "KEYTURN_KEK" in process.env, apiToken: "KEYTURN_API_TOKEN" in process.env };
       const asked = stopAsked();
+      outlivesItsReader();
       // No other command needs an HTTP server, and loading one would take up a quarter of its time.
       const { serve } = await import("../node/serve.ts");
       const node = await serve({

@@ -17,6 +17,7 @@ const id = z.string().describe("Names an API token; fit for logs.");
 
 const apiTokenView: z.ZodType<ApiTokenView> = z.strictObject({
   id,
+  line: id.describe("Id of the first token of its line."),
   name: z.string(),
   role: z.enum(ROLES),
   scope: scopeSchema.nullable(),

@@ -5,19 +5,20 @@
 import { type Context, Hono } from "hono";
 import type { ApiTokens } from "../api-tokens/api-tokens.ts";
 import type { Authenticate } from "../api-tokens/caller.ts";
-import { isKeyturnError } from "../errors.ts";
+import { isKeyturnError, type KeyturnError } from "../errors.ts";
 import type { KeyManager } from "../manager/manager.ts";
 import type { OnEvent } from "../telemetry/events.ts";
 import { type ApiTokenCheck, soleCaller } from "./api-token.ts";
 import { ownApiTokenOperations } from "./api-token-operations.ts";
 import { callerCheck } from "./caller-check.ts";
 import { DISCOVERY_PATHS, discoveryDocument } from "./discovery.ts";
-import { mount } from "./door.ts";
+import { isAdmitted, mount } from "./door.ts";
+import { failureReport } from "./failure-report.ts";
 import { healthRoutes } from "./health.ts";
 import { cacheControl, JWKS_PATH, type JwksAnswers, jwksAnswers } from "./jwks.ts";
-import { isFailure, problemResponse } from "./problem.ts";
-import { DENIAL_RATE, type RateLimit, rateLimiter, SIGN_RATE } from "./rate-limit.ts";
-import { BATCH_PATH, signOperations, TOKENS_PATH } from "./sign.ts";
+import { problemResponse } from "./problem.ts";
+import { DENIAL_RATE, type RateLimit, RateLimited, rateLimiter, SIGN_RATE } from "./rate-limit.ts";
+import { BATCH_PATH, BATCH_TOKENS_MAX, signOperations, TOKENS_PATH } from "./sign.ts";
 import { exactly, type KnownPath, pathsOf, unmatched } from "./unmatched.ts";
 
 export interface AppOptions {
@@ -35,16 +36,25 @@ export interface AppOptions {
   /** The JWKS answers, where the caller serves them on a faster path too. Default: its own. */
   readonly answers?: JwksAnswers;
   readonly limits?: {
-    /** Tokens signed for each API token. Default 50,000 a second, 100,000 at once. */
+    /**
+     * Tokens signed for each API token. Default 50,000 a second, 100,000 at once; `burst` is at least
+     * 100, a whole batch.
+     */
     readonly caller?: RateLimit;
-    /** Of refusals told, for each API token and for all strangers together. Default 10 a second, 200 at once. */
+    /**
+     * Of refusals told, for each API token and for all strangers together, and of requests told that
+     * failed inside. Default 10 a second, 200 at once.
+     */
     readonly denials?: RateLimit;
   };
 }
 
+/** @throws KeyturnError `config_invalid` for limits under which a batch could never be signed */
 export function createApp(options: AppOptions): Hono {
   const { manager, onEvent = () => {}, answers = jwksAnswers(options.manager), limits = {} } = options;
   const jwksUrl = options.jwksUrl ?? `${manager.issuer.replace(/\/$/, "")}${JWKS_PATH}`;
+  const monotonic = () => manager.clock.monotonic();
+  const denialRate = limits.denials ?? DENIAL_RATE;
   const app = new Hono();
 
   app.get(JWKS_PATH, (c) => jwksResponse(c, answers));
@@ -57,7 +67,7 @@ export function createApp(options: AppOptions): Hono {
       }),
     );
   }
-  app.route("/", healthRoutes(manager));
+  app.route("/", healthRoutes(manager, options.apiTokens));
   const authenticate =
     options.authenticate ?? (options.apiToken === undefined ? null : soleCaller(options.apiToken));
   const operations =
@@ -70,19 +80,21 @@ export function createApp(options: AppOptions): Hono {
             : ownApiTokenOperations(options.apiTokens, { others: false })),
         ];
   if (authenticate !== null) {
-    const monotonic = () => manager.clock.monotonic();
-    const denials = rateLimiter(limits.denials ?? DENIAL_RATE);
+    const denials = rateLimiter(denialRate);
     mount(app, operations, {
       manager,
       check: callerCheck({ authenticate, denials, monotonic, onEvent }),
-      rate: rateLimiter(limits.caller ?? SIGN_RATE),
+      rate: rateLimiter(limits.caller ?? SIGN_RATE, BATCH_TOKENS_MAX),
     });
   }
 
   const paths = [...READ_PATHS, ...pathsOf(operations)];
   app.notFound((c) => unmatched(c, paths));
+  const failed = failureReport({ rate: denialRate, monotonic, onEvent });
   app.onError((error, c) => {
-    report(error, c, manager, onEvent);
+    if (isRefusedToken(error, c))
+      onEvent({ type: "token_refused", kid: manager.status().emitter, code: error.code });
+    else failed(error);
     return problemResponse(error);
   });
   return app;
@@ -108,11 +120,11 @@ function jwksResponse(c: Context, answers: JwksAnswers): Response {
   return new Response(body, { status, headers: pairs });
 }
 
-/** A refused token is an event of its own; what failed inside is for the operator's log. */
-function report(error: unknown, c: Context, manager: KeyManager, onEvent: OnEvent): void {
-  if (isKeyturnError(error) && [TOKENS_PATH, BATCH_PATH].includes(c.req.path)) {
-    onEvent({ type: "token_refused", kid: manager.status().emitter, code: error.code });
-  } else if (isFailure(error)) {
-    onEvent({ type: "request_failed", error });
-  }
+/**
+ * Whether it kept a caller who may sign from a token. Strangers are told of as denials, so many as the
+ * rate lets through, and who asks too often is not told of at all: nobody is to fill the log at will.
+ */
+function isRefusedToken(error: unknown, c: Context): error is KeyturnError {
+  const isSigning = [TOKENS_PATH, BATCH_PATH].includes(c.req.path);
+  return isSigning && isAdmitted(c) && isKeyturnError(error) && !(error instanceof RateLimited);
 }

@@ -26,6 +26,14 @@ export interface Door {
   readonly sameSiteOnly?: boolean;
 }
 
+/** Set in the context of a request when its caller has been let in. */
+const ADMITTED = "admitted";
+
+/** Whether a request came from a caller who may do what was asked for: what it ended in is no stranger's doing. */
+export function isAdmitted(c: Context): boolean {
+  return c.get(ADMITTED) === true;
+}
+
 export function mount(app: Hono, operations: readonly Operation[], door: Door): void {
   for (const operation of operations) {
     app.on(operation.method, operation.path.replaceAll(/\{(\w+)\}/g, ":$1"), (c) =>
@@ -39,8 +47,9 @@ async function answer(c: Context, operation: Operation, door: Door): Promise<Res
   const { clock } = manager;
   if (door.sameSiteOnly === true) check.telling(null, operation, () => assertSameSite(c));
   const caller = await check.admit(c, operation);
-  const spend = (count: number) => rate.take(caller.id, clock.monotonic(), count);
-  spend(1);
+  rate.take(caller.id, clock.monotonic());
+  c.set(ADMITTED, true);
+  const spend = (count: number) => rate.take(caller.id, clock.monotonic(), count, 1);
 
   const params = part("path", operation.params, c.req.param());
   const query = part("query", operation.query, queryOf(c));

@@ -50,7 +50,7 @@ export interface AskedFor<Params, Query, Body> {
   require(action: Action): void;
   /** Runs `work`, and has a refusal that it ends in told as a denial. */
   denying<T>(work: () => T): T;
-  /** Counts as `count` further requests of the caller. @throws RateLimited */
+  /** The request counts as `count` of the caller's, in place of one. @throws RateLimited */
   spend(count: number): void;
 }
 

@@ -27,9 +27,10 @@ export interface RateLimiter {
   /**
    * Takes `count` permits (default 1) from the bucket of `who`, at `now` on the monotonic clock.
    *
-   * @throws RateLimited when there are not so many.
+   * @param taken permits that the same request took before, and that go back first: `count` is then all that it costs
+   * @throws RateLimited when there are not so many; then none is taken.
    */
-  take(who: string, now: number, count?: number): void;
+  take(who: string, now: number, count?: number, taken?: number): void;
 }
 
 /** With its own place on the wire: the answer says when to go on (RFC 9110 section 10.2.3). */
@@ -44,10 +45,15 @@ export class RateLimited extends KeyturnError {
   }
 }
 
-export function rateLimiter({ perSecond, burst }: RateLimit): RateLimiter {
+/**
+ * @param countMax the most that one request may cost
+ * @throws KeyturnError `config_invalid` where no rest would be long enough for such a request
+ */
+export function rateLimiter({ perSecond, burst }: RateLimit, countMax = 1): RateLimiter {
+  if (!(perSecond > 0) || !(burst >= countMax)) throw tooTight(countMax);
   const buckets = new Map<string, { permits: number; filledAt: number }>();
   return {
-    take(who, now, count = 1) {
+    take(who, now, count = 1, taken = 0) {
       const bucket = buckets.get(who) ?? { permits: burst, filledAt: now };
       // A map keeps the order of insertion: who asked last stands last.
       buckets.delete(who);
@@ -55,11 +61,21 @@ export function rateLimiter({ perSecond, burst }: RateLimit): RateLimiter {
       if (buckets.size > BUCKETS_MAX) buckets.delete(buckets.keys().next().value as string);
 
       const gained = Math.max(0, now - bucket.filledAt) * perSecond;
-      bucket.permits = Math.min(burst, bucket.permits + gained);
+      bucket.permits = Math.min(burst, bucket.permits + taken + gained);
       bucket.filledAt = now;
       if (bucket.permits < count)
         throw new RateLimited(Math.max(1, Math.ceil((count - bucket.permits) / perSecond)));
       bucket.permits -= count;
     },
   };
+}
+
+function tooTight(countMax: number): KeyturnError {
+  return new KeyturnError(
+    "config_invalid",
+    `The rate limit leaves no room for a request that costs ${countMax}.`,
+    {
+      fix: `Set perSecond above 0, and burst to ${countMax} or more.`,
+    },
+  );
 }

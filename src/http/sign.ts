@@ -11,7 +11,7 @@ export const TOKENS_PATH = "/v1/tokens";
 export const BATCH_PATH = "/v1/tokens/batch";
 
 /** What a busy service asks for in the time of one request; its answer stays below 2 MiB. */
-const BATCH_TOKENS_MAX = 100;
+export const BATCH_TOKENS_MAX = 100;
 
 /** Room for a hundred tokens of ordinary claims, or for thirty of the largest. */
 const BATCH_BYTES_MAX = 262_144;
@@ -79,7 +79,7 @@ export function signOperations(manager: Pick<KeyManager, "sign">, onEvent: OnEve
       answer: z.strictObject({ tokens: z.array(signedToken) }),
       async handle(asked) {
         const orders = asked.body.tokens;
-        asked.spend(orders.length - 1);
+        asked.spend(orders.length);
         const tokens: SignedToken[] = [];
         for (const [i, order] of orders.entries()) {
           tokens.push(

@@ -35,7 +35,7 @@ export async function adoptKey(
   const alg = algorithmOf(privateJwk, given, preferred);
   const publicJwk = publicMembers(bare as unknown as PublicJwk);
   const kid = named ?? kidIn(privateJwk) ?? (await thumbprint(publicJwk));
-  if (!isKid(kid)) throw invalid("its kid is not 1 to 256 visible ASCII characters");
+  if (!isKid(kid)) throw invalid("its kid is not 1 to 256 visible ASCII characters, or it is . or ..");
   await selfTest({ kid, alg, publicJwk }, bare).catch((cause: unknown) => {
     throw invalid("its public and private members do not belong together", cause);
   });

@@ -4,7 +4,7 @@ import type { AuditRoom } from "../ring/audit-room.ts";
 import type { KeyRing } from "../ring/ring.ts";
 import type { Commit } from "./commit.ts";
 
-/** How much room the ring's tail has for records that no audit sink has yet. Waits for no sink that may hang. */
+/** How much room the ring's tail has for records that no audit sink has yet. Waits for no sink that hangs, after the first time. */
 export type AuditRoomOf = (ring: KeyRing) => Promise<AuditRoom>;
 
 /** The same commits, those of an operator refused where one more record would crowd the tail. */

@@ -196,8 +196,8 @@ function assertForward(ring: KeyRing, seen: Anchor | undefined): void {
 function rolledBack(why: string): KeyturnError {
   return new KeyturnError("ring_rolled_back", `The stored ring is not the one this node has seen: ${why}.`, {
     fix:
-      "A restored backup could raise revoked keys. Put the newest ring back; only if it is lost for good, " +
-      "move the audit log aside, restart, and rotate.",
+      "A restored backup could raise revoked keys. Put the newest ring back; only if it is lost for good, move " +
+      "aside what remembers it (the audit log, and `audit-url.position` in the folder), restart, and rotate.",
   });
 }
 

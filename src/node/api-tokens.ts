@@ -32,6 +32,8 @@ export async function createFirstToken(
   const { apiTokenFile } = config;
   if (environment["KEYTURN_API_TOKEN"] !== undefined || existsSync(apiTokenFile)) return [];
   const apiTokens = await open();
+  // Where they cannot be read, nobody knows whether this would be the first.
+  if (!apiTokens.status().canAuthenticate) return [];
   if (apiTokens.list().length > 0) return [];
   const { token, view } = await apiTokens.issue({
     name: FIRST,

@@ -1,5 +1,4 @@
 /** From a configuration to a manager and its API tokens: stores, secrets, audit sinks, the probe. */
-import { join } from "node:path";
 import { type ApiTokens, createApiTokens } from "../api-tokens/api-tokens.ts";
 import { systemClock } from "../clock.ts";
 import { createKeyManager, type KeyManager } from "../manager/manager.ts";
@@ -11,6 +10,7 @@ import type { KeyturnEvent, OnEvent } from "../telemetry/events.ts";
 import { watchedStore } from "../telemetry/store-watch.ts";
 import { apiTokensFolder, createFirstToken } from "./api-tokens.ts";
 import { openTrail } from "./audit/open-trail.ts";
+import { auditPositionFile } from "./audit/position.ts";
 import type { AuditTrail } from "./audit/trail.ts";
 import { type Config, ringFolder } from "./config.ts";
 import { probeOf } from "./probe.ts";
@@ -18,7 +18,10 @@ import { createKek, parseKeks, readAuditToken, readKeks } from "./secrets.ts";
 
 export interface OpenedRing {
   readonly manager: KeyManager;
-  /** Opens the book of API tokens; few commands need it, and none of the others must fail with it. */
+  /**
+   * Opens the book of API tokens; few commands need it, and none of the others must fail with it. Nor must
+   * a node that serves the JWKS: where it cannot be read, callers are told so until it can.
+   */
   apiTokens(): Promise<ApiTokens>;
   readonly trail: AuditTrail;
   /** Tells everybody who listens; for what happens beside the manager. */
@@ -51,7 +54,7 @@ export async function openConfigured(config: Config, options: OpenOptions): Prom
   const created = missing ? await createKek(config, environment) : [];
   const texts = await readKeks(config, environment);
   const keks = await parseKeks(texts);
-  const trail = await trailOf(config, options);
+  const trail = await trailOf(config, options, missing);
   const anchor = trail.anchor();
   let ringCreated = false;
 
@@ -79,7 +82,9 @@ export async function openConfigured(config: Config, options: OpenOptions): Prom
   const apiTokens = () =>
     createApiTokens({
       store: storeIn(apiTokensFolder(config), options),
+      ring: manager.ring().id,
       keks,
+      mustRead: options.runs === "command",
       leaseSeconds: config.leaseSeconds,
       onEvent,
     });
@@ -91,9 +96,17 @@ function storeIn(folder: string, { onEvent }: OpenOptions): RingStore {
   return watchedStore(guardedStore(fileStore(folder), systemClock), systemClock, onEvent);
 }
 
-async function trailOf(config: Config, { runs, environment, onEvent }: OpenOptions): Promise<AuditTrail> {
-  const { auditLog, auditUrl, folder } = config;
-  const auditToken = await readAuditToken(config, environment);
-  const positionFile = join(folder, "audit-url.position");
-  return openTrail({ auditLog, auditUrl, auditToken, positionFile, runs, clock: systemClock, onEvent });
+async function trailOf(
+  config: Config,
+  { runs, environment, onEvent }: OpenOptions,
+  beforeRing: boolean,
+): Promise<AuditTrail> {
+  const { auditLog, auditUrl } = config;
+  const positionFile = auditPositionFile(config);
+  const first = readAuditToken(config, environment);
+  first.catch(() => undefined);
+  // Whoever needs it is told why it cannot be read, and may ask again: somebody may have mended it.
+  const auditToken = () => first.catch(() => readAuditToken(config, environment));
+  const settings = { auditLog, auditUrl, auditToken, positionFile };
+  return openTrail({ ...settings, runs, beforeRing, clock: systemClock, onEvent });
 }

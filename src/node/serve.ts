@@ -1,6 +1,5 @@
 /** A whole node: manager, API tokens, schedule, HTTP servers, audit sinks, metrics, log. */
 import type { RequestListener } from "node:http";
-import { getRequestListener } from "@hono/node-server";
 import { isKeyturnError, KeyturnError } from "../errors.ts";
 import { createAdminApp, isAdminPath } from "../http/admin/index.ts";
 import { createApp } from "../http/app.ts";
@@ -21,7 +20,7 @@ import { probeOf, publicJwksUrl } from "./probe.ts";
 import { publicationWatch } from "./publication.ts";
 import { startSchedule } from "./schedule.ts";
 import { readApiToken } from "./secrets.ts";
-import { close, createHttpServer, listen, listenerOf } from "./server.ts";
+import { appListener, close, createHttpServer, listen, listenerOf } from "./server.ts";
 import { flagName } from "./settings.ts";
 import { stepsSwitch } from "./steps-switch.ts";
 
@@ -99,7 +98,7 @@ export async function serve(options: ServeOptions): Promise<RunningNode> {
       onEvent: opened.onEvent,
     });
     const scrape = () => {
-      metrics.observe(manager.status(), trail.standing(manager.ring()));
+      metrics.observe(manager.status(), trail.standing(manager.ring()), apiTokens.status());
       return metrics.registry;
     };
     const adminApp = createAdminApp({
@@ -107,10 +106,10 @@ export async function serve(options: ServeOptions): Promise<RunningNode> {
       metrics: { scrape, toEveryone: !isShared },
       ...(config.auditLog === "stdout" ? {} : { audit: logSource(config.auditLog) }),
     });
-    const admin = getRequestListener(adminApp.fetch);
+    const admin = appListener(adminApp);
     const publicly = listenerOf(app, answers);
     adminServer?.serve(admin);
-    ready(isShared ? byCaller(publicly, beside(publicly, admin)) : publicly);
+    ready(isShared ? byCaller(config.listen, publicly, beside(publicly, admin)) : publicly);
 
     const watch = config.probe ? publicationWatch({ manager, probe: probeOf(located), onEvent }) : null;
     const schedule = startSchedule(manager, config.tickSchedule, onEvent, {

@@ -45,18 +45,25 @@ export function createHttpServer(): { readonly server: Server; serve(listener: R
   };
 }
 
-export function listenerOf(
-  app: { fetch(request: Request): Response | Promise<Response> },
-  answers: JwksAnswers,
-): RequestListener {
-  const others = getRequestListener(app.fetch);
+interface App {
+  readonly fetch: (request: Request) => Response | Promise<Response>;
+}
+
+export function listenerOf(app: App, answers: JwksAnswers): RequestListener {
+  const others = appListener(app);
   return (request, response) => {
     if (request.url === JWKS_PATH && (request.method === "GET" || request.method === "HEAD")) {
       answerJwks(request, response, answers);
     } else {
-      void others(request, response);
+      others(request, response);
     }
   };
+}
+
+/** Requests of HTTP/1.0 need not say which host they are for, and those of health checks do not. */
+export function appListener(app: App): RequestListener {
+  const listener = getRequestListener(app.fetch, { hostname: "localhost" });
+  return (request, response) => void listener(request, response);
 }
 
 function answerJwks(request: IncomingMessage, response: ServerResponse, answers: JwksAnswers): void {

@@ -66,9 +66,12 @@ export interface RingKey {
   readonly reinstatedAt: number | null;
 }
 
-/** What a kid may be: visible ASCII, so that it can stand in a log, and no longer than the verifier takes. */
+/**
+ * What a kid may be: visible ASCII, so that it can stand in a log, and no longer than the verifier takes.
+ * `.` and `..` are steps in a path, however they are written, so no command over HTTP could name them.
+ */
 export function isKid(text: string): boolean {
-  return /^[!-~]{1,256}$/.test(text);
+  return /^(?!\.{1,2}$)[!-~]{1,256}$/.test(text);
 }
 
 export interface Tombstone {

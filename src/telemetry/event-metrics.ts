@@ -24,7 +24,7 @@ export function eventMetrics(registry: Registry): EventMetrics {
   ]);
   const earlyEmits = counter(
     "keyturn_early_emits_total",
-    "Commits of this node that made a key emit before its hold had passed.",
+    "Commits that made a key emit before its hold had passed, whoever made them, while this node ran.",
     [],
   );
   const conflicts = counter("keyturn_conflicts_total", "Commits in which another node was first.", []);
@@ -52,7 +52,11 @@ export function eventMetrics(registry: Registry): EventMetrics {
     "API tokens issued, rotated and revoked by this node.",
     ["event"],
   );
-  const requestFailures = counter("keyturn_request_failures_total", "Requests that failed inside.", []);
+  const requestFailures = counter(
+    "keyturn_request_failures_total",
+    "Requests that failed inside, as far as they are told of: 10 a second and 200 at once.",
+    [],
+  );
   const auditFailures = counter("keyturn_audit_failures_total", "Times that an audit sink took nothing.", []);
   const storeFailures = counter("keyturn_store_failures_total", "Times that the ring could not be read.", [
     "code",
@@ -95,14 +99,24 @@ export function eventMetrics(registry: Registry): EventMetrics {
   }
 
   /** Every node learns of every commit; only who made it counts it. */
-  function ownCommit({ event, trigger, earlyEmit }: AuditRecord): void {
+  function ownCommit({ event, trigger }: AuditRecord): void {
     commits.inc({ event, trigger });
-    if (earlyEmit === true) earlyEmits.inc();
+  }
+
+  let heardTo: number | null = null;
+
+  /** A command on the host makes its commit in a process that nobody scrapes, so all who hear of it count this. */
+  function heard(records: readonly AuditRecord[], own: boolean): void {
+    // What is in the ring when a node starts was counted by those that ran then.
+    const since = heardTo ?? (own ? 0 : Number.POSITIVE_INFINITY);
+    earlyEmits.inc(records.filter((one) => one.earlyEmit === true && one.generation > since).length);
+    heardTo = Math.max(heardTo ?? 0, ...records.map(({ generation }) => generation));
   }
 
   const onEvent: OnEvent = (event) => {
     switch (event.type) {
       case "ring_advanced": {
+        heard(event.records, event.own);
         const last = event.records.at(-1);
         if (event.own && last !== undefined) ownCommit(last);
         return;

@@ -15,22 +15,30 @@
 import { Registry } from "prom-client";
 import { eventMetrics } from "./event-metrics.ts";
 import type { OnEvent } from "./events.ts";
-import { type ObservedSink, type ObservedStatus, statusMetrics } from "./status-metrics.ts";
+import {
+  type ObservedApiTokens,
+  type ObservedSink,
+  type ObservedStatus,
+  statusMetrics,
+} from "./status-metrics.ts";
 import { type ObservedVerifier, verifierMetrics } from "./verifier-metrics.ts";
 
 export { watchedStore } from "./store-watch.ts";
-export type { ObservedSink, ObservedStatus, ObservedVerifier };
+export type { ObservedApiTokens, ObservedSink, ObservedStatus, ObservedVerifier };
 
 export interface Metrics {
   /** Of prom-client, and this one's own: add your metrics to it, or merge it with yours. */
   readonly registry: Registry;
   /** Counts. Hand it to `createKeyManager`, `createApp` and the stores of `watchedStore`. */
   readonly onEvent: OnEvent;
-  /** Sets the gauges; call it before every scrape. Sinks default to none. */
-  observe(status: ObservedStatus, sinks?: readonly ObservedSink[]): void;
+  /** Sets the gauges; call it before every scrape. Sinks default to none, and so do API tokens (`apiTokens.status()`). */
+  observe(status: ObservedStatus, sinks?: readonly ObservedSink[], apiTokens?: ObservedApiTokens): void;
   /** Counts what a verifier in this process judges, under a name of its own. */
   watchVerifier(name: string, verifier: ObservedVerifier): void;
 }
+
+/** Where there is no book, none grows old. */
+const NO_API_TOKENS: ObservedApiTokens = { ageSeconds: 0 };
 
 export function createMetrics(): Metrics {
   const registry = new Registry();
@@ -39,8 +47,8 @@ export function createMetrics(): Metrics {
   return {
     registry,
     onEvent: events.onEvent,
-    observe(status, sinks = []) {
-      observe(status, sinks);
+    observe(status, sinks = [], apiTokens = NO_API_TOKENS) {
+      observe(status, sinks, apiTokens);
       events.observe(status);
     },
     watchVerifier: verifierMetrics(registry),

@@ -6,6 +6,7 @@ import type { BlockedBecause } from "./events.ts";
 
 /** What of the manager's status is measured. */
 export interface ObservedStatus {
+  readonly ring: string;
   readonly generation: number;
   readonly now: number;
   readonly emitter: string;
@@ -35,6 +36,11 @@ export interface ObservedSink {
   readonly backlogSince: number | null;
 }
 
+/** How old this node's copy of the book of API tokens is. */
+export interface ObservedApiTokens {
+  readonly ageSeconds: number;
+}
+
 const PHASES = ["accepted", "emitting", "retiring"] as const;
 
 /** Every reason has its series at all times, so that an alert on one sees 0 and not nothing. */
@@ -55,12 +61,17 @@ const DURATIONS = {
   skew: "skewSeconds",
 } as const satisfies Record<string, keyof RotationPolicy>;
 
-export type Observe = (status: ObservedStatus, sinks: readonly ObservedSink[]) => void;
+export type Observe = (
+  status: ObservedStatus,
+  sinks: readonly ObservedSink[],
+  apiTokens: ObservedApiTokens,
+) => void;
 
 export function statusMetrics(registry: Registry): Observe {
   const gauge = <L extends string>(name: string, help: string, labelNames: readonly L[] = []) =>
     new Gauge({ name, help, labelNames, registers: [registry] });
 
+  const ring = gauge("keyturn_ring_info", "Always 1; names the ring that this node holds.", ["ring"]);
   const generation = gauge("keyturn_ring_generation", "Generation of the ring that this node holds.");
   const keys = gauge("keyturn_keys", "Keys in the ring, by phase.", ["phase"]);
   const emitter = gauge("keyturn_emitter_info", "Always 1; names the key that signs.", ["kid", "alg"]);
@@ -74,6 +85,10 @@ export function statusMetrics(registry: Registry): Observe {
   const paused = gauge("keyturn_paused", "1 while the automatic steps are paused.");
   const mismatch = gauge("keyturn_policy_mismatch", "1 while this node's policy is not the ring's.");
   const leaseAge = gauge("keyturn_lease_age_seconds", "How long ago this node read the ring.");
+  const apiTokensAge = gauge(
+    "keyturn_api_tokens_age_seconds",
+    "How long ago this node read the API tokens. When they are older than the lease it answers no caller.",
+  );
   const canSign = gauge("keyturn_can_sign", "1 while the ring is fresh enough to sign with.");
   const durations = gauge("keyturn_policy_seconds", "Durations of the ring's policy.", ["duration"]);
   const clock = gauge("keyturn_clock_seconds", "This node's wall clock at the scrape, in epoch seconds.");
@@ -86,10 +101,12 @@ export function statusMetrics(registry: Registry): Observe {
     ["sink"],
   );
 
-  return (status, sinks) => {
+  return (status, sinks, apiTokens) => {
     const emitting = status.keys.find(({ kid }) => kid === status.emitter);
     const since = (instant: number | null) => (instant === null ? 0 : Math.max(0, status.now - instant));
 
+    ring.reset();
+    ring.set({ ring: status.ring }, 1);
     generation.set(status.generation);
     for (const phase of PHASES) keys.set({ phase }, status.keys.filter((key) => key.phase === phase).length);
     emitter.reset();
@@ -103,6 +120,7 @@ export function statusMetrics(registry: Registry): Observe {
     paused.set(status.pausedAt === null ? 0 : 1);
     mismatch.set(status.policyMatches ? 0 : 1);
     leaseAge.set(status.leaseAgeSeconds);
+    apiTokensAge.set(apiTokens.ageSeconds);
     canSign.set(status.canSign ? 1 : 0);
     for (const [duration, field] of Object.entries(DURATIONS))
       durations.set({ duration }, status.policy[field]);

@@ -6,7 +6,7 @@ import { fileStore } from "../../src/store/file.ts";
 import { kek, otherKek } from "../keys/sample-key.ts";
 import { START } from "../manager/manual-clock.ts";
 import { newRingFolder } from "../store/folders.ts";
-import { BY, codeOf, open } from "./opened.ts";
+import { BY, codeOf, open, RING } from "./opened.ts";
 
 const signer = { name: "orders", role: "signer", ...BY } as const;
 const leaked = { reason: "leaked", ...BY };
@@ -18,6 +18,7 @@ describe("issue", () => {
     expect(await isTokenText(token)).toBe(true);
     expect(view).toEqual({
       id: expect.stringMatching(/^t_[\w-]{16}$/),
+      line: view.id,
       name: "orders",
       role: "operator",
       scope: null,
@@ -67,7 +68,7 @@ describe("issue", () => {
   it("never makes two of one value, also by many nodes at once on an empty disk", async () => {
     const folder = await newRingFolder();
     const nodes = await Promise.all(
-      Array.from({ length: 5 }, () => createApiTokens({ store: fileStore(folder), keks: [kek] })),
+      Array.from({ length: 5 }, () => createApiTokens({ store: fileStore(folder), ring: RING, keks: [kek] })),
     );
     const issued = await Promise.all(nodes.flatMap((node) => [node.issue(signer), node.issue(signer)]));
     expect(new Set(issued.map(({ token }) => token)).size).toBe(10);
@@ -121,7 +122,7 @@ describe("rotate", () => {
   it("by many nodes at once is one rotation", async () => {
     const folder = await newRingFolder();
     const nodes = await Promise.all(
-      Array.from({ length: 6 }, () => createApiTokens({ store: fileStore(folder), keks: [kek] })),
+      Array.from({ length: 6 }, () => createApiTokens({ store: fileStore(folder), ring: RING, keks: [kek] })),
     );
     const { view } = await (nodes[0] as (typeof nodes)[number]).issue(signer);
     const rotated = await Promise.all(nodes.map((node) => node.rotate(view.id, BY)));

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import type { ApiToken } from "../../src/api-tokens/api-token.ts";
-import { encodeBook } from "../../src/api-tokens/book-document.ts";
-import { ENDED_KEPT_SECONDS, TOKENS_MAX } from "../../src/api-tokens/book-room.ts";
+import { BOOK_SCHEMA, encodeBook } from "../../src/api-tokens/book-document.ts";
+import { TOKENS_MAX, withRoom } from "../../src/api-tokens/book-room.ts";
 import { issue, revoke, rotate, type TokenBook, touched } from "../../src/api-tokens/token-book.ts";
 import { isKeyturnError } from "../../src/errors.ts";
 import { DOCUMENT_BYTES_MAX } from "../../src/store/store.ts";
@@ -20,12 +20,18 @@ function filled(make: (i: number) => Parameters<typeof orderOf>[0]): TokenBook {
 }
 
 const bytesOf = (book: TokenBook) =>
-  Buffer.byteLength(encodeBook({ schema: 1, kek: "k".repeat(16), book, mac: "A".repeat(43) }));
+  Buffer.byteLength(encodeBook({ schema: BOOK_SCHEMA, kek: "k".repeat(16), book, mac: "A".repeat(43) }));
 
 const ORDINARY = { name: "orders in production", scope: { audiences: ["orders"], claims: null } };
 const WIDE = {
   name: "😀".repeat(50),
   scope: { audiences: Array.from({ length: 20 }, (_, i) => `${i}${"é".repeat(190)}`), claims: null },
+};
+
+/** About two kilobytes. */
+const LARGE = {
+  name: "orders",
+  scope: { audiences: Array.from({ length: 9 }, (_, i) => `${i}${"a".repeat(190)}`), claims: null },
 };
 
 describe("a book", () => {
@@ -48,7 +54,7 @@ describe("a book", () => {
       expect(book.tokens).toHaveLength(names.length * 2);
       expect(bytesOf(book)).toBeLessThan(DOCUMENT_BYTES_MAX);
       const uses = new Map(book.tokens.map(({ id }) => [id, NOW]));
-      book = touched(book, uses, NOW) as TokenBook;
+      book = touched(book, uses) as TokenBook;
       expect(bytesOf(book)).toBeLessThan(DOCUMENT_BYTES_MAX);
       for (const [i, name] of names.flatMap((name) => [name, `${name}s`]).entries()) {
         book = revoke(book, [idOf(name)], "\u{20ac}".repeat(500), NOW + i) as TokenBook;
@@ -58,34 +64,66 @@ describe("a book", () => {
     },
   );
 
-  it("shows what has ended for a week, then forgets it", () => {
+  it("forgets nobody because of time, however long it is", () => {
     const ended: ApiToken[] = [
       sampleToken("expired", { expiresAt: NOW }),
       sampleToken("revoked", { revokedAt: NOW, revokedBecause: "x" }),
       sampleToken("rotated", { successor: idOf("next"), overlapUntil: NOW }),
     ];
     const book = bookOf(...ended, sampleToken("good"));
-    const namesAfter = (seconds: number) =>
-      issue(book, newValue("new"), orderOf(), NOW + seconds).tokens.map(({ id }) => id);
-    expect(namesAfter(ENDED_KEPT_SECONDS - 1)).toHaveLength(5);
-    expect(namesAfter(ENDED_KEPT_SECONDS)).toEqual([idOf("good"), idOf("new")]);
+    const later = { ...book, committedAt: NOW + 300_000_000 };
+    expect(issue(later, newValue("new"), orderOf(), NOW + 300_000_000).tokens).toHaveLength(5);
   });
 
-  it("forgets first what ended first where there is no room", () => {
-    const wide = orderOf(WIDE);
-    const ended = Array.from({ length: 20 }, (_, i) =>
-      sampleToken(`e${i}`, {
-        name: wide.name,
-        scope: wide.scope,
-        revokedAt: NOW - 100 + i,
-        revokedBecause: "x",
-      }),
+  it("forgets, where there is no room, the revoked first, then the superseded, then the expired, longest ended first", () => {
+    const over = NOW - 1000;
+    const ended = [2, 0, 1].flatMap((i) => [
+      sampleToken(`expired${i}`, { ...LARGE, expiresAt: over + i }),
+      sampleToken(`rotated${i}`, { ...LARGE, successor: idOf("next"), overlapUntil: over + i }),
+      sampleToken(`revoked${i}`, { ...LARGE, revokedAt: over + i, revokedBecause: "x" }),
+    ]);
+    const good = Array.from({ length: 29 }, (_, i) => sampleToken(`good${i}`, LARGE));
+    const forgotten = new Set<string>();
+    for (let i = 0; i <= good.length; i++) {
+      const kept = withRoom([...ended, ...good.slice(0, i)], "rotate", NOW, NOW);
+      const gone = ended.filter((token) => !kept.includes(token));
+      if (gone.length > 0) expect(bytesOf(bookOf(...kept, ...gone.slice(0, 1)))).toBeGreaterThan(60_000);
+      for (const { id } of gone) forgotten.add(id);
+    }
+    expect([...forgotten].slice(0, 7)).toEqual(
+      [0, 1, 2]
+        .map((i) => idOf(`revoked${i}`))
+        .concat(
+          [0, 1, 2].map((i) => idOf(`rotated${i}`)),
+          idOf("expired0"),
+        ),
     );
-    const { tokens } = issue(bookOf(...ended), newValue("new"), wide, NOW);
-    const kept = tokens.map(({ id }) => id);
-    expect(kept.length).toBeGreaterThan(2);
-    expect(kept.length).toBeLessThan(20);
-    expect(kept).toEqual([...ended.slice(-(kept.length - 1)).map(({ id }) => id), idOf("new")]);
+  });
+
+  it("forgets nobody who is over by this clock alone, and is full instead", () => {
+    const ended = Array.from({ length: 25 }, (_, i) =>
+      sampleToken(`e${i}`, { ...LARGE, expiresAt: NOW + 60 }),
+    );
+    const ahead = NOW + 31_536_000;
+    let book = bookOf(...ended);
+    let issued = 0;
+    const issueMore = () => {
+      for (; issued < 10; issued++)
+        book = { ...issue(book, newValue(`n${issued}`), orderOf(LARGE), ahead), committedAt: NOW };
+    };
+    expect(issueMore).toThrow(expect.objectContaining({ code: "api_tokens_full" }));
+    expect(issued).toBeGreaterThan(0);
+    expect(book.tokens.slice(0, 25)).toEqual(ended);
+  });
+
+  it("writes down no use, rather than forget anybody for it", () => {
+    let book = bookOf();
+    for (let i = 0; bytesOf(book) < 65_000; i++)
+      book = {
+        ...book,
+        tokens: [...book.tokens, sampleToken(`n${i}`, { revokedAt: NOW, revokedBecause: "x".repeat(50) })],
+      };
+    expect(touched(book, new Map(book.tokens.map(({ id }) => [id, NOW])))).toBeNull();
   });
 
   it("that is full says so, and which tokens to look for", () => {

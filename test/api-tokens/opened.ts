@@ -22,6 +22,7 @@ export async function open(options: Partial<ApiTokensOptions> = {}, there: Place
   const events: KeyturnEvent[] = [];
   const tokens = await createApiTokens({
     store,
+    ring: RING,
     keks: [kek],
     clock,
     onEvent: (event) => events.push(event),
@@ -37,6 +38,9 @@ export async function open(options: Partial<ApiTokensOptions> = {}, there: Place
     another: (more = {}) => open({ clock, ...more }, there),
   };
 }
+
+/** Id of the ring that they guard. */
+export const RING = "ring";
 
 export const BY = { by: "cli:tester" };
 

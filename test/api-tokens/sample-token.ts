@@ -23,6 +23,7 @@ export function sampleToken(name: string, changes: Partial<ApiToken> = {}): ApiT
   const { id, hash } = newValue(name);
   return {
     id,
+    line: id,
     name: "orders",
     role: "signer",
     scope: null,
@@ -39,5 +40,5 @@ export function sampleToken(name: string, changes: Partial<ApiToken> = {}): ApiT
 }
 
 export function bookOf(...tokens: readonly ApiToken[]): TokenBook {
-  return { ...emptyBook("sample-book"), generation: 1, committedAt: NOW, tokens };
+  return { ...emptyBook("sample-book", "ring"), generation: 1, committedAt: NOW, tokens };
 }

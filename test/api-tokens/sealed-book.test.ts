@@ -24,7 +24,7 @@ function meddled(change: (document: Record<string, unknown> & { book: typeof BOO
 
 describe("a sealed book", () => {
   it("opens to the book that it was, with any of the KEKs in use", async () => {
-    expect(await openBook(DOCUMENT, [otherKek, kek])).toMatchObject({ book: BOOK, kek });
+    expect(await openBook(DOCUMENT, [otherKek, kek], "ring")).toMatchObject({ book: BOOK, kek });
   });
 
   it("is authenticated by HMAC-SHA-256 over words of its own and its canonical JSON", () => {
@@ -36,14 +36,14 @@ describe("a sealed book", () => {
 
   it("is no ring, nor is a ring a book", async () => {
     const { ring } = await sampleRing();
-    expect(await codeOf(openBook(await sealRing(ring, kek), [kek]))).toBe("api_tokens_corrupt");
-    expect(await codeOf(openRing(DOCUMENT, [kek]))).toBe("ring_corrupt");
+    expect(await codeOf(openBook(await sealRing(ring, kek), [kek], "ring"))).toBe("api_tokens_corrupt");
+    expect(await codeOf(openRing(DOCUMENT, [kek]))).toBe("ring_schema_unknown");
   });
 });
 
 describe("a book under another KEK", () => {
   it("is refused, naming the id that is wanted and those that were given", async () => {
-    await expect(openBook(DOCUMENT, [otherKek])).rejects.toMatchObject({
+    await expect(openBook(DOCUMENT, [otherKek], "ring")).rejects.toMatchObject({
       code: "kek_mismatch",
       message: `The API tokens are kept under the KEK with id ${kek.id}; given: ${otherKek.id}.`,
     });
@@ -51,7 +51,7 @@ describe("a book under another KEK", () => {
 
   it("is refused when it only claims to be under ours", async () => {
     const { document } = await sealBook(BOOK, { ...otherKek, id: kek.id });
-    expect(await codeOf(openBook(document, [kek]))).toBe("api_tokens_tampered");
+    expect(await codeOf(openBook(document, [kek], "ring"))).toBe("api_tokens_tampered");
   });
 });
 
@@ -60,7 +60,9 @@ describe("a document that was written without the KEK never opens:", () => {
     const codes = new Set<string | undefined>();
     for (let at = 0; at < DOCUMENT.length; at++) {
       const other = DOCUMENT[at] === "1" ? "2" : "1";
-      const code = await codeOf(openBook(DOCUMENT.slice(0, at) + other + DOCUMENT.slice(at + 1), [kek]));
+      const code = await codeOf(
+        openBook(DOCUMENT.slice(0, at) + other + DOCUMENT.slice(at + 1), [kek], "ring"),
+      );
       if (code === undefined) throw new Error(`It opens with ${other} at ${at}.`);
       codes.add(code);
     }
@@ -84,10 +86,12 @@ describe("a document that was written without the KEK never opens:", () => {
     ],
     ["a higher generation", () => ({ generation: 9 })],
     ["another book's id", () => ({ id: "another" })],
+    ["another ring's id", () => ({ ring: "another" })],
+    ["another line", ({ tokens }) => ({ tokens: tokens.map((token) => ({ ...token, line: idOf("x") })) })],
     ["tokens in another order", ({ tokens }) => ({ tokens: tokens.toReversed() })],
   ])("%s", async (_, change) => {
     const document = meddled(({ book }) => ({ book: { ...book, ...change(book) } }));
-    expect(await codeOf(openBook(document, [kek]))).toBe("api_tokens_tampered");
+    expect(await codeOf(openBook(document, [kek], "ring"))).toBe("api_tokens_tampered");
   });
 });
 
@@ -99,9 +103,9 @@ describe("a document that keyturn would not have written is refused:", () => {
     ["cut short", DOCUMENT.slice(0, -20)],
     ["without its line feed", DOCUMENT.trimEnd()],
     ["with white space", DOCUMENT.replace(",", ", ")],
-    ["with a member twice", DOCUMENT.replace('{"schema":1', '{"schema":1,"schema":1')],
+    ["with a member twice", DOCUMENT.replace('{"schema":2', '{"schema":2,"schema":2')],
     ["with a member more", meddled(() => ({ more: 1 }))],
-    ["of a newer form", meddled(() => ({ schema: 2 }))],
+    ["of a newer form", meddled(() => ({ schema: 3 }))],
     ["with half a rotation", meddled(token({ overlapUntil: null }))],
     ["with half a revocation", meddled(token({ revokedAt: NOW }))],
     ["with an instant in milliseconds", meddled(token({ createdAt: NOW * 1000 }))],
@@ -112,7 +116,7 @@ describe("a document that keyturn would not have written is refused:", () => {
     ["nothing", ""],
     ["null", "null\n"],
   ])("%s", async (_, document) => {
-    expect(await codeOf(openBook(document, [kek]))).toBe("api_tokens_corrupt");
+    expect(await codeOf(openBook(document, [kek], "ring"))).toBe("api_tokens_corrupt");
   });
 
   it("and is not written either", async () => {

@@ -100,10 +100,16 @@ describe("audit verify", () => {
 });
 
 describe("a broken audit log", () => {
-  it("with a line that is no record keeps commands from going on, and is left as it is", async () => {
+  it("with a line that is no record keeps no command from going on, which says so, and is left as it is", async () => {
     await put(log, "nonsense\n");
-    await refused(place, ["status"], { status: 1, code: "audit_broken" });
+    const { status, stdout, stderr } = await keyturn(place, ["pause", "--reason", "three"]);
+    expect({ status, stdout }).toEqual({ status: 0, stdout: "Paused.\n" });
+    expect(stderr).toMatch(
+      /^keyturn: the audit log could not be written; .*\nkeyturn: A line near the end of /,
+    );
+    expect(stderr.match(/audit log could not be written/g)).toHaveLength(1);
     expect(await readFile(log, "utf8")).toBe("nonsense\n");
+    await refused(place, ["audit", "show"], { status: 1, code: "audit_broken" });
   });
 });
 

@@ -128,9 +128,13 @@ describe("status 5, the store:", () => {
   });
 
   it("is open to others: ring, KEK or audit log", async () => {
-    for (const path of [newest, join(place, ".keyturn", "kek"), join(place, ".keyturn", "audit.jsonl")]) {
+    for (const [path, args] of [
+      [newest, undefined],
+      [join(place, ".keyturn", "kek"), undefined],
+      [join(place, ".keyturn", "audit.jsonl"), ["audit", "show"]],
+    ] as const) {
       await chmod(path, 0o644);
-      expect(await refusal(5, "store_permission")).toContain(`chmod 0600 `);
+      expect(await refusal(5, "store_permission", args)).toContain(`chmod 0600 `);
       await chmod(path, 0o600);
     }
   });

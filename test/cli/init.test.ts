@@ -34,6 +34,7 @@ describe("init", () => {
     expect((await readdir(join(place, ".keyturn"))).sort()).toEqual([
       "api-token",
       "api-tokens",
+      "audit-notes.jsonl",
       "audit.jsonl",
       "kek",
       "ring",

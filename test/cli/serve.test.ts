@@ -127,6 +127,7 @@ describe("serve", () => {
     expect((await readdir(join(place, ".keyturn"))).sort()).toEqual([
       "api-token",
       "api-tokens",
+      "audit-notes.jsonl",
       "audit.jsonl",
       "kek",
       "ring",
@@ -188,6 +189,19 @@ describe("serve", () => {
       { event: "init", generation: 1 },
       { apiToken: { event: "issued", name: "first" } },
     ]);
+  });
+
+  it("goes on without whoever read its stdout, and says that the audit records go nowhere", async () => {
+    const place = await newPlace();
+    const stdout = ["--audit-log", "stdout"];
+    const { child, url, logged, ended } = await serving(place, ["--init", ...stdout]);
+    child.stdout?.destroy();
+    const asked = await Promise.all([1, 2, 3].map(() => fetch(`${url}/v1/tokens`, { method: "POST" })));
+    expect(asked.map(({ status }) => status)).toEqual([401, 401, 401]);
+    await expect.poll(logged).toContain("Nobody takes the audit log from stdout (EPIPE).");
+    expect((await fetch(`${url}/readyz`)).status).toBe(200);
+    child.kill("SIGTERM");
+    expect(await ended).toBe(0);
   });
 
   it("warns when its policy is not the ring's, and serves on", async () => {

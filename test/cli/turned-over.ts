@@ -31,7 +31,7 @@ export async function turnedOver(place: string): Promise<KeyManager> {
   await keys.tick();
   // Its folder too says that nothing has come or gone since then.
   await utimes(ringFolder(config), clock.now(), clock.now());
-  await (await fileAuditLog(config.auditLog)).append(keys.ring().auditTail);
+  await fileAuditLog(config.auditLog).append(keys.ring().auditTail);
   return keys;
 }
 

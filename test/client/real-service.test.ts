@@ -33,7 +33,7 @@ async function openRealWorld(): Promise<RealWorld> {
   const clock = manualClock();
   const timer = manualTimer(clock);
   const keks = [await parseKek(KEK)] as const;
-  const apiTokens = await createApiTokens({ store: memoryStore(), keks, clock });
+  const apiTokens = await createApiTokens({ store: memoryStore(), ring: "ring", keks, clock });
   const options = { authenticate: apiTokens.authenticate, apiTokens };
   const issuer = await openIssuer({ policy: SHORT, clock }, options);
   await settle(issuer);

@@ -69,7 +69,7 @@ afterEach(async () => {
 export async function openWorld(clock: ManualClock = manualClock()): Promise<World> {
   const timer = manualTimer(clock);
   const kek = await parseKek(generateKek());
-  const tokens = await createApiTokens({ store: memoryStore(), keks: [kek], clock });
+  const tokens = await createApiTokens({ store: memoryStore(), ring: "ring", keks: [kek], clock });
   const asked: Asked[] = [];
   let connections = 0;
   const server = createServer((request, response) => void answer(request, response));

@@ -15,7 +15,7 @@ let elapsedSeconds = 0;
 const clock = { now: () => STARTS_AT + elapsedSeconds, monotonic: () => elapsedSeconds };
 
 let audited: Promise<void> = Promise.resolve();
-const log = await fileAuditLog(join(folder, "audit.jsonl"));
+const log = fileAuditLog(join(folder, "audit.jsonl"));
 
 /** Made at the first order, so that all processes find the folder empty at the same instant. */
 const open = () =>

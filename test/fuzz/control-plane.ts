@@ -42,7 +42,9 @@ export async function openControlPlane(policy: Partial<RotationPolicy> = {}): Pr
   const node = await openAlone({ policy, onEvent });
   const { keys: manager, clock } = node;
   const book = place();
-  const apiTokens = await createApiTokens({ store: book, keks: [await parseKek(KEK)], clock, onEvent });
+  const apiTokens = await createApiTokens({
+    ...{ store: book, ring: manager.ring().id, keks: [await parseKek(KEK)], clock, onEvent },
+  });
   const given = { manager, authenticate: apiTokens.authenticate, apiTokens, onEvent };
   const limits = { caller: UNLIMITED, denials: UNLIMITED };
   const scrape = () => {

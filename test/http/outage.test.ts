@@ -1,5 +1,10 @@
+import { connect } from "node:net";
+import { text } from "node:stream/consumers";
 import { beforeEach, describe, expect, it } from "vitest";
 import { JWKS_PATH } from "../../src/http/jwks.ts";
+import { createMetrics } from "../../src/telemetry/metrics.ts";
+import { open as openTokens } from "../api-tokens/opened.ts";
+import { manualClock } from "../manager/manual-clock.ts";
 import { API_TOKEN, type Issuer, openIssuer } from "./served.ts";
 
 let issuer: Issuer;
@@ -31,6 +36,15 @@ describe("health", () => {
     for (const response of [live, ready]) {
       expect(response.status).toBe(200);
       expect(response.headers.get("Cache-Control")).toBe("no-store");
+    }
+  });
+
+  it("is told to a check that speaks HTTP/1.0 and names no host", async () => {
+    const { hostname, port } = new URL(await issuer.listen());
+    for (const path of ["/livez", "/readyz"]) {
+      const socket = connect(Number(port), hostname);
+      socket.end(`GET ${path} HTTP/1.0\r\n\r\n`);
+      expect(await text(socket)).toMatch(/^HTTP\/1\.1 200 /);
     }
   });
 
@@ -94,5 +108,34 @@ describe("a store that is down for longer than the lease", () => {
     issuer.clock.advance(1);
     expect((await sign()).status).toBe(200);
     expect((await get("/readyz")).status).toBe(200);
+  });
+});
+
+describe("a book of API tokens that has not been read for longer than the lease", () => {
+  it("leaves a node that answers nobody, and says so: alive, not ready, and old by its gauge", async () => {
+    const clock = manualClock();
+    const { tokens, store } = await openTokens({ clock });
+    const { app, keys } = await openIssuer(
+      { clock },
+      { apiTokens: tokens, authenticate: tokens.authenticate },
+    );
+    const metrics = createMetrics();
+    const age = async () => {
+      metrics.observe(keys.status(), [], tokens.status());
+      return /^keyturn_api_tokens_age_seconds (\d+)$/m.exec(await metrics.registry.metrics())?.[1];
+    };
+    store.down = true;
+    clock.advance(120);
+    await keys.refresh();
+    expect([(await app.request("/readyz")).status, await age()]).toEqual([200, "120"]);
+    clock.advance(1);
+    const ready = await app.request("/readyz");
+    expect([ready.status, await age()]).toEqual([503, "121"]);
+    expect(await ready.json()).toMatchObject({ code: "store_unavailable" });
+    expect((await app.request("/livez")).status).toBe(200);
+    expect((await app.request(JWKS_PATH)).status).toBe(200);
+    store.down = false;
+    await tokens.refresh();
+    expect((await app.request("/readyz")).status).toBe(200);
   });
 });

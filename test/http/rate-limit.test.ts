@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { KeyturnError } from "../../src/errors.ts";
 import { RateLimited, rateLimiter } from "../../src/http/rate-limit.ts";
 import { openControlPlane } from "./admin/served.ts";
 import { API_TOKEN, ask, expectProblem, openIssuer } from "./served.ts";
@@ -40,6 +41,28 @@ describe("a bucket of permits", () => {
     expect(waitOf(() => limiter.take("b", 0))).toBe(0);
   });
 
+  it("says for a request that turns out to cost more how long to wait for all of it, and takes none of it", () => {
+    const limiter = rateLimiter({ perSecond: 1, burst: 5 });
+    const grown = (now: number, count: number) =>
+      waitOf(() => {
+        limiter.take("a", now);
+        limiter.take("a", now, count, 1);
+      });
+    expect([grown(0, 3), grown(0, 5), grown(0, 5)]).toEqual([0, 3, 3]);
+    expect(grown(3, 5)).toBe(0);
+    expect(waitOf(() => limiter.take("a", 3))).toBe(1);
+  });
+
+  it("is of a size that a request can have, and is filled at some pace", () => {
+    for (const [perSecond, burst] of [
+      [0, 10],
+      [1, 9],
+      [Number.NaN, 10],
+      [1, Number.NaN],
+    ] as const)
+      expect(() => rateLimiter({ perSecond, burst }, 10)).toThrow(/no room for a request that costs 10/);
+  });
+
   it("is not filled by a clock that goes back", () => {
     const limiter = rateLimiter({ perSecond: 1, burst: 1 });
     limiter.take("a", 10);
@@ -74,7 +97,7 @@ describe("a caller who asks too often", () => {
   });
 
   it("pays for every token of a batch", async () => {
-    const plane = await openControlPlane({}, {}, { limits: { caller: { perSecond: 1, burst: 5 } } });
+    const plane = await openControlPlane({}, {}, { limits: { caller: { perSecond: 1, burst: 100 } } });
     const { token } = await plane.issue("signer");
     const batch = (count: number) =>
       plane.ask({
@@ -83,10 +106,47 @@ describe("a caller who asks too often", () => {
         token,
         body: { tokens: Array.from({ length: count }, () => ({ claims: {} })) },
       });
-    expect((await batch(4)).status).toBe(200);
-    expectProblem(await batch(2), 429, "rate_limited");
-    plane.clock.advance(1);
-    expect((await batch(1)).status).toBe(200);
+    expect((await batch(99)).status).toBe(200);
+    for (let time = 0; time < 3; time++) {
+      const limited = await batch(5);
+      expectProblem(limited, 429, "rate_limited");
+      expect(limited.headers["retry-after"]).toBe("4");
+    }
+    plane.clock.advance(4);
+    expect((await batch(5)).status).toBe(200);
+    plane.clock.advance(100);
+    expect((await batch(100)).status).toBe(200);
+    expectProblem(await batch(1), 429, "rate_limited");
+  });
+
+  it("can be limited to no less than a whole batch at once", async () => {
+    const opened = openControlPlane({}, {}, { limits: { caller: { perSecond: 10, burst: 99 } } });
+    await expect(opened).rejects.toMatchObject({
+      code: "config_invalid",
+      fix: expect.stringContaining("burst to 100 or more"),
+    });
+  });
+});
+
+describe("strangers", () => {
+  it("fill no log: of their refusals two hundred at once are told, each once", async () => {
+    const issuer = await openIssuer();
+    for (let i = 0; i < 1000; i++) await issuer.app.request("/v1/tokens", { method: "POST" });
+    expect(new Set(issuer.told.map(({ type }) => type))).toEqual(new Set(["request_denied"]));
+    expect(issuer.told).toHaveLength(200);
+  });
+
+  it("fill none either while nobody can be told from anybody, and learn that it is so", async () => {
+    const authenticate = async () => {
+      throw new KeyturnError("store_unavailable", "It is down.", { fix: "Wait." });
+    };
+    const issuer = await openIssuer({}, { authenticate });
+    const asked = { method: "POST", headers: { Authorization: "Bearer keyturn_madeUp" } };
+    const statuses = new Set<number>();
+    for (let i = 0; i < 1000; i++) statuses.add((await issuer.app.request("/v1/tokens", asked)).status);
+    expect(statuses).toEqual(new Set([503]));
+    expect(new Set(issuer.told.map(({ type }) => type))).toEqual(new Set(["request_failed"]));
+    expect(issuer.told).toHaveLength(200);
   });
 });
 

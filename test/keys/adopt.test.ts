@@ -49,12 +49,14 @@ describe("a private key from elsewhere", () => {
     const named = { ...ec, kid: "own" };
     expect((await adopt({ privateJwk: named, kid: "https://x/keys#1" })).kid).toBe("https://x/keys#1");
     expect((await adopt({ privateJwk: named })).kid).toBe("own");
+    for (const dotted of ["...", ".a", "a."])
+      expect((await adopt({ privateJwk: named, kid: dotted })).kid).toBe(dotted);
     const nameless = await adopt({ privateJwk: asRecord(ec) });
     expect(nameless.kid).toBe(await thumbprint(nameless.publicJwk));
   });
 
   it("is refused with a kid that nobody could carry", async () => {
-    for (const kid of ["", "a b", "a\nb", "x".repeat(257), 7, null, {}]) {
+    for (const kid of ["", ".", "..", "a b", "a\nb", "x".repeat(257), 7, null, {}]) {
       expect(await refusalOf({ ...ec, kid }), String(kid)).toMatch(/^import_invalid: .*kid/);
     }
     expect(await refusalOf(asRecord(ec), { kid: "\u001b[2J" })).toMatch(/^import_invalid: .*kid/);

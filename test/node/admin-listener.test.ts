@@ -15,6 +15,11 @@ import { askSocket, bearing, holding, start, startNew, stop } from "./running.ts
 /** Paths that are the control plane's alone. */
 const CONTROL = ["/v1/ring", "/v1/audit", "/v1/api-tokens", "/openapi.json", "/metrics"];
 
+/** An address of this machine that is not loopback. */
+const outside = Object.values(networkInterfaces())
+  .flatMap((addresses) => addresses ?? [])
+  .find(({ family, internal }) => family === "IPv4" && !internal);
+
 const codeOf = (work: Promise<unknown>) =>
   work.then(
     () => "none",
@@ -78,6 +83,25 @@ describe("the admin API beside the public routes", () => {
     expect(node.manager.status().generation).toBe(1);
   });
 
+  it("is not there under a name that a web page could have led here, but under those that it cannot", async () => {
+    const { node, config } = await startNew();
+    const { headers } = await holding(config, "security");
+    const { port } = new URL(node.url);
+    for (const path of CONTROL) {
+      const under = async (host: string) =>
+        (await ask(node.url, { path, headers: { ...headers, host: `${host}:${port}` } })).status;
+      for (const host of [
+        "evil.example",
+        "127.0.0.1.evil.example",
+        "localhost.evil.example",
+        "auth.internal",
+      ])
+        expect(await under(host), `${host} ${path}`).toBe(404);
+      for (const host of ["127.0.0.1", "[::1]", "localhost", "LOCALHOST"])
+        expect(await under(host), `${host} ${path}`).toBe(200);
+    }
+  });
+
   it("leaves such callers what is the public's: JWKS, signing, and their own API token", async () => {
     const { node, headers: own } = await startNew();
     const headers = { ...own, "x-forwarded-for": "203.0.113.9" };
@@ -90,10 +114,6 @@ describe("the admin API beside the public routes", () => {
     const turned = { method: "POST", path: `/v1/api-tokens/${id}/rotate`, headers, body: "{}" };
     expect((await ask(node.url, turned)).status).toBe(200);
   });
-
-  const outside = Object.values(networkInterfaces())
-    .flatMap((addresses) => addresses ?? [])
-    .find(({ family, internal }) => family === "IPv4" && !internal);
 
   it.skipIf(outside === undefined)("is not there for callers on other addresses", async () => {
     const issuer = "https://auth.example.com";
@@ -124,6 +144,33 @@ describe("the admin API on an address of its own", () => {
     expect((await ask(node.url, signing)).status).toBe(200);
     expect((await ask(adminUrl, signing)).status).toBe(404);
     expect((await ask(adminUrl, { path: "/.well-known/jwks.json" })).status).toBe(404);
+  });
+
+  it("is, on loopback, no web page's under a name that it has led here, and with an API token everyone's", async () => {
+    const { node, config } = await startNew({ adminListen: "127.0.0.1:0" });
+    const { headers } = await holding(config, "security");
+    const adminUrl = node.adminUrl as string;
+    const host = "evil.example:3001";
+    for (const path of ["/metrics", "/openapi.json"]) {
+      for (const more of [{}, { Origin: `http://${host}` }]) {
+        const answer = await ask(adminUrl, { path, headers: { host, ...more } });
+        expect(expectProblem(answer, 403, "cross_origin").fix).toContain("localhost");
+        expect(answer.headers["access-control-allow-origin"]).toBeUndefined();
+      }
+      expect((await ask(adminUrl, { path, headers: { host, ...headers } })).status).toBe(200);
+      expect((await ask(adminUrl, { path, headers: { host: "localhost" } })).status).toBe(200);
+    }
+    const port = new URL(node.url).port;
+    const jwks = { path: "/.well-known/jwks.json", headers: { host: `evil.example:${port}` } };
+    expect((await ask(node.url, jwks)).status).toBe(200);
+  });
+
+  it.skipIf(outside === undefined)("goes by any name where other machines reach it", async () => {
+    const { node } = await startNew({ adminListen: "0.0.0.0:0" });
+    const { port } = new URL(node.adminUrl as string);
+    const named = { path: "/metrics", headers: { host: `keyturn-1.internal:${port}` } };
+    expect((await ask(`http://${outside?.address}:${port}`, named)).status).toBe(200);
+    expectProblem(await ask(`http://127.0.0.1:${port}`, named), 403, "cross_origin");
   });
 
   it("ends with the node", async () => {

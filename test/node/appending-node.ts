@@ -7,5 +7,5 @@ import type { AuditRecord } from "../../src/ring/audit.ts";
 
 const path = process.argv[2] as string;
 const records = JSON.parse(readFileSync(join(dirname(path), "chain.json"), "utf8")) as AuditRecord[];
-const log = await fileAuditLog(path);
+const log = fileAuditLog(path);
 for (let known = 1; known <= records.length; known++) await log.append(records.slice(0, known));

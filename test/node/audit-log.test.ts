@@ -1,10 +1,10 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { chmod, mkdir, readFile, rm, stat } from "node:fs/promises";
+import { appendFile, chmod, mkdir, readFile, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";
-import { fileAuditLog, readAuditLog } from "../../src/node/audit-log.ts";
+import { auditRecordsIn, fileAuditLog, readAuditLog } from "../../src/node/audit-log.ts";
 import { type AuditRecord, chained, genesisHash, verifyChain } from "../../src/ring/audit.ts";
 import { newPlace, put } from "./place.ts";
 
@@ -33,6 +33,11 @@ async function chain(length: number, ring = "ring-of-these-tests"): Promise<Audi
 }
 
 const logIn = async (files: Record<string, string> = {}) => join(await newPlace(files), "audit.jsonl");
+const opened = async (path: string) => {
+  const log = fileAuditLog(path);
+  await log.append([]);
+  return log;
+};
 const linesIn = async (path: string) => (await readFile(path, "utf8")).split("\n").slice(0, -1);
 const lineOf = (record: AuditRecord) => `${JSON.stringify(record)}\n`;
 
@@ -40,7 +45,7 @@ describe("the audit log", () => {
   it("gets one line of JSON per record, in order, and gives them back", async () => {
     const path = await logIn();
     const records = await chain(5);
-    const log = await fileAuditLog(path);
+    const log = await opened(path);
     expect(log.last()).toBeNull();
     await log.append(records.slice(0, 2));
     await log.append(records.slice(2));
@@ -52,16 +57,16 @@ describe("the audit log", () => {
   it("gets each record once, however often the ring's tail comes by", async () => {
     const path = await logIn();
     const records = await chain(4);
-    const log = await fileAuditLog(path);
+    const log = await opened(path);
     for (const upTo of [1, 3, 3, 2, 4]) await log.append(records.slice(0, upTo));
-    await (await fileAuditLog(path)).append(records);
+    await (await opened(path)).append(records);
     expect(await linesIn(path)).toHaveLength(4);
   });
 
   it("keeps the order of calls that do not wait for each other", async () => {
     const path = await logIn();
     const records = await chain(30);
-    const log = await fileAuditLog(path);
+    const log = await opened(path);
     await Promise.all(records.map((_, i) => log.append(records.slice(0, i + 1))));
     expect(await readAuditLog(path)).toEqual(records);
     expect(await linesIn(path)).toHaveLength(30);
@@ -69,7 +74,7 @@ describe("the audit log", () => {
 
   it("is a file of its owner alone, in a folder that is made for it", async () => {
     const path = join(await newPlace(), "deep", "down", "audit.jsonl");
-    await (await fileAuditLog(path)).append(await chain(1));
+    await (await opened(path)).append(await chain(1));
     expect((await stat(path)).mode & 0o777).toBe(0o600);
     expect((await stat(join(path, ".."))).mode & 0o777).toBe(0o700);
   });
@@ -79,10 +84,10 @@ describe("an audit log that a crash cut short", () => {
   it("loses the torn line, and has it again from the ring's tail", async () => {
     const records = await chain(3);
     const whole = records.slice(0, 2).map(lineOf).join("");
-    for (const torn of [lineOf(records[2] as AuditRecord).slice(0, -1), '{"ring']) {
+    for (const torn of [lineOf(records[2] as AuditRecord).slice(0, -1), '{"ring":"ring-of', "{"]) {
       const path = await logIn({ "audit.jsonl": whole + torn });
       expect(await readAuditLog(path)).toEqual(records.slice(0, 2));
-      const log = await fileAuditLog(path);
+      const log = await opened(path);
       expect(log.last()).toEqual(records[1]);
       await log.append(records);
       expect(await readAuditLog(path)).toEqual(records);
@@ -90,11 +95,99 @@ describe("an audit log that a crash cut short", () => {
   });
 
   it("may consist of nothing but a torn line", async () => {
-    const path = await logIn({ "audit.jsonl": '{"ring":"x"' });
-    const log = await fileAuditLog(path);
+    const path = await logIn({ "audit.jsonl": '{"ring":"ring' });
+    const log = await opened(path);
     expect(log.last()).toBeNull();
     await log.append(await chain(2));
     expect(await readAuditLog(path)).toEqual(await chain(2));
+  });
+
+  it("by another process gets this one's next record on a line of its own", async () => {
+    const path = await logIn();
+    const records = await chain(5);
+    const log = await opened(path);
+    await log.append(records.slice(0, 1));
+    await appendFile(path, lineOf(records[1] as AuditRecord).slice(0, 50));
+    await log.append(records.slice(0, 2));
+    // By two that ended the line before at once, and in a batch that was whole up to its third line.
+    await log.append(records.slice(0, 3));
+    for (const cut of [3, 80]) await appendFile(path, `\n${lineOf(records[3] as AuditRecord).slice(0, cut)}`);
+    await log.append(records.slice(0, 4));
+    await appendFile(path, records.slice(2).map(lineOf).join("").slice(0, -20));
+    await log.append(records);
+    expect(await readAuditLog(path)).toEqual(records);
+    await verifyChain(await readAuditLog(path));
+    expect((await opened(path)).last()).toEqual(records[4]);
+  });
+
+  it("is broken where what was torn stands nowhere as a whole", async () => {
+    const records = await chain(4);
+    const [first, second, third, fourth] = records.map(lineOf) as [string, string, string, string];
+    const path = await logIn({ "audit.jsonl": `${first}${second.slice(0, 200)}\n${third}${fourth}` });
+    await expect(readAuditLog(path)).rejects.toMatchObject({
+      code: "audit_broken",
+      message: `Line 2 of ${path} is not an audit record.`,
+    });
+  });
+});
+
+describe("a long audit log", () => {
+  it("is read from its end for what was written last, and no further than is asked for from its beginning", async () => {
+    const records = await chain(80);
+    const text = records.map(lineOf).join("");
+    // What a reader of the whole would stumble over.
+    const path = await logIn({ "audit.jsonl": `nonsense\n${text}` });
+    expect((await opened(path)).last()).toEqual(records[79]);
+    await put(path, `${text}nonsense\n`);
+    const first: number[] = [];
+    for await (const { generation } of auditRecordsIn(path)) {
+      first.push(generation);
+      if (first.length === 3) break;
+    }
+    expect(first).toEqual([1, 2, 3]);
+    await expect(opened(path)).rejects.toMatchObject({ code: "audit_broken" });
+  });
+
+  it("may hold lines of any length, whichever end it is read from", async () => {
+    const records = await chain(3);
+    const [first, second, third] = records.map(lineOf) as [string, string, string];
+    const note = `{"denied":${JSON.stringify("x".repeat(50_000))}}\n`;
+    const path = await logIn({
+      "audit.jsonl": first + note.repeat(5) + second + note.repeat(3) + third + note,
+    });
+    expect(await readAuditLog(path)).toEqual(records);
+    expect((await opened(path)).last()).toEqual(records[2]);
+    await put(path, `${first}${"y".repeat(1_000_000)}\n`);
+    await expect(readAuditLog(path)).rejects.toMatchObject({ code: "audit_broken" });
+    await expect(opened(path)).rejects.toMatchObject({ code: "audit_broken" });
+  });
+});
+
+describe("an audit log that cannot be read", () => {
+  it("takes what became due meanwhile when it has been mended", async () => {
+    const records = await chain(4);
+    const [first, second] = records.map(lineOf) as [string, string];
+    const path = await logIn({ "audit.jsonl": `${first}${second}nonsense\n` });
+    const log = fileAuditLog(path);
+    await expect(log.append(records.slice(1, 3))).rejects.toMatchObject({ code: "audit_broken" });
+    await chmod(path, 0o640);
+    await expect(log.append(records.slice(2))).rejects.toMatchObject({ code: "store_permission" });
+    expect(log.last()).toBeNull();
+    await put(path, first + second);
+    await log.append([]);
+    expect(await readAuditLog(path)).toEqual(records);
+  });
+
+  it("is not written to either where it has become readable for others", async () => {
+    const path = await logIn();
+    const records = await chain(2);
+    const log = await opened(path);
+    await log.append(records.slice(0, 1));
+    await chmod(path, 0o644);
+    await expect(log.append(records)).rejects.toMatchObject({ code: "store_permission" });
+    await chmod(path, 0o600);
+    await log.append([]);
+    expect(await readAuditLog(path)).toEqual(records);
   });
 });
 
@@ -102,7 +195,7 @@ describe("an audit log that could not be written for a while", () => {
   it("gets what it missed before anything newer, so that the chain has no gap", async () => {
     const path = await logIn();
     const records = await chain(4);
-    const log = await fileAuditLog(path);
+    const log = await opened(path);
     await log.append(records.slice(0, 1));
     // The only trouble that even root has: what stood there is a folder now.
     await rm(path);
@@ -122,14 +215,14 @@ describe("an audit log that several processes share", () => {
   it("says everything in order; repeated lines say nothing new", async () => {
     const path = await logIn();
     const records = await chain(6);
-    const [a, b] = [await fileAuditLog(path), await fileAuditLog(path)];
+    const [a, b] = [await opened(path), await opened(path)];
     await a.append(records.slice(0, 3));
     await b.append(records.slice(0, 5));
     await a.append(records);
     await b.append(records);
     expect((await linesIn(path)).length).toBeGreaterThan(6);
     expect(await readAuditLog(path)).toEqual(records);
-    expect((await fileAuditLog(path)).last()).toEqual(records[5]);
+    expect((await opened(path)).last()).toEqual(records[5]);
   });
 
   it("stays whole while four of them write at once", async () => {
@@ -155,7 +248,7 @@ describe("an audit log that is not to be trusted", () => {
     ] as const) {
       const path = await logIn({ "audit.jsonl": text });
       await chmod(path, mode);
-      await expect(fileAuditLog(path)).rejects.toMatchObject({
+      await expect(opened(path)).rejects.toMatchObject({
         code: "store_permission",
         fix: expect.stringContaining(path),
       });
@@ -167,7 +260,6 @@ describe("an audit log that is not to be trusted", () => {
     const [first, second] = (await chain(2)).map(lineOf) as [string, string];
     const broken: readonly [string, number][] = [
       ["nonsense\n", 1],
-      [`${first}\n${second}`, 2],
       [`${first}${first}${second}{"generation":3\n`, 4],
       [`${first}null\n`, 2],
       [`${first}7\n`, 2],
@@ -187,7 +279,7 @@ describe("an audit log that is not to be trusted", () => {
   it("is refused when it is a folder", async () => {
     const path = await logIn();
     await mkdir(path);
-    await expect(fileAuditLog(path)).rejects.toMatchObject({ code: "store_unavailable" });
+    await expect(opened(path)).rejects.toMatchObject({ code: "store_unavailable" });
   });
 
   it("is empty when it is not there, which reading does not change", async () => {
@@ -196,48 +288,5 @@ describe("an audit log that is not to be trusted", () => {
     await expect(stat(path)).rejects.toMatchObject({ code: "ENOENT" });
     await put(path, "");
     expect(await readAuditLog(path)).toEqual([]);
-  });
-});
-
-describe("notes beside the records", () => {
-  const denied = { action: "revoke", caller: null, code: "unauthenticated", path: "/v1/keys/{kid}/revoke" };
-  const note = { denied: { at: 1_800_000_000, ...denied, leftOut: 0 } };
-
-  it("are lines of their own, and no part of the chain", async () => {
-    const path = await logIn();
-    const records = await chain(4);
-    const log = await fileAuditLog(path);
-    await log.note(note);
-    await Promise.all([log.append(records.slice(0, 2)), log.note(note), log.append(records)]);
-    await log.note(note);
-    expect((await linesIn(path)).map((line) => JSON.parse(line))).toEqual([
-      note,
-      ...records.slice(0, 2),
-      note,
-      ...records.slice(2),
-      note,
-    ]);
-    expect(await readAuditLog(path)).toEqual(records);
-    expect((await fileAuditLog(path)).last()).toEqual(records[3]);
-  });
-
-  it("hide no record: what is more than a note is none", async () => {
-    const [first] = await chain(1);
-    for (const line of [{ ...first, denied: {} }, { denied: {}, apiToken: {} }, { refused: {} }]) {
-      const path = await logIn({ "audit.jsonl": `${JSON.stringify(line)}\n` });
-      const read = await readAuditLog(path).catch((error) => error.code);
-      expect(read).toEqual("hash" in line ? [line] : "audit_broken");
-    }
-  });
-
-  it("that cannot be written are told, and hold up no record", async () => {
-    const path = await logIn();
-    const records = await chain(2);
-    const log = await fileAuditLog(path);
-    await mkdir(path);
-    await expect(log.note(note)).rejects.toMatchObject({ code: "EISDIR" });
-    await rm(path, { recursive: true });
-    await log.append(records);
-    expect(await readAuditLog(path)).toEqual(records);
   });
 });

@@ -4,6 +4,7 @@ import { mkdir, readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { apiTokensFolder, createFirstToken } from "../../src/node/api-tokens.ts";
+import { notesFileOf } from "../../src/node/audit/notes-file.ts";
 import { keyturn } from "../cli/keyturn.ts";
 import { givenToken } from "../http/given-token.ts";
 import { ask } from "../http/served.ts";
@@ -35,7 +36,7 @@ describe("the first API token of a new node", () => {
     expect((await ask(node.url, { path: "/v1/ring", headers })).status).toBe(403);
     const tokens = (await openedTokens(config)).list();
     expect(tokens).toMatchObject([{ name: "first", role: "signer", phase: "valid" }]);
-    expect(await readFile(config.auditLog, "utf8")).toContain('"event":"issued"');
+    expect(await readFile(notesFileOf(config.auditLog), "utf8")).toContain('"event":"issued"');
   });
 
   it("is one also where two nodes start at once: the other's is revoked", async () => {
@@ -70,7 +71,7 @@ describe("the first API token of a new node", () => {
     const args = ["api-token", "revoke", id, "--reason", "it leaked", "--yes"];
     expect(await keyturn(place, args)).toMatchObject({ status: 0, stderr: "" });
     await expect.poll(() => sign(node.url, headers), { timeout: 10_000, interval: 50 }).toBe(401);
-    const notes = (await readFile(config.auditLog, "utf8")).split("\n");
+    const notes = (await readFile(notesFileOf(config.auditLog), "utf8")).split("\n");
     const [revoked] = notes.filter((line) => line.includes('"revoked"')).map((line) => JSON.parse(line));
     expect(revoked.apiToken).toMatchObject({ event: "revoked", id, name: "first", reason: "it leaked" });
   });

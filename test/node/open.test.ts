@@ -45,6 +45,7 @@ describe("a place without a ring", () => {
     expect((await readdir(config.folder)).sort()).toEqual([
       "api-token",
       "api-tokens",
+      "audit-notes.jsonl",
       "audit.jsonl",
       "kek",
       "ring",

@@ -1,11 +1,12 @@
 import { once } from "node:events";
-import { readdir, rm } from "node:fs/promises";
+import { readdir, readFile, rm } from "node:fs/promises";
 import { Agent, get, request } from "node:http";
 import { createServer } from "node:net";
 import { join } from "node:path";
 import { createRemoteJWKSet, jwtVerify } from "jose";
 import { describe, expect, it } from "vitest";
 import { JWKS_PATH } from "../../src/http/jwks.ts";
+import { apiTokensFolder } from "../../src/node/api-tokens.ts";
 import { readAuditLog } from "../../src/node/audit-log.ts";
 import { serve } from "../../src/node/serve.ts";
 import { close, createHttpServer, listen } from "../../src/node/server.ts";
@@ -65,6 +66,27 @@ describe("a node", () => {
     const again = await start({ config });
     expect(again.manager.ring()).toEqual(before);
     expect(again.created).toEqual([]);
+  });
+
+  it("starts without a readable book of API tokens: the JWKS is served, and callers are told until it can be read", async () => {
+    const { config, node: first, headers } = await startNew();
+    await stop(first);
+    const folder = apiTokensFolder(config);
+    const names = await readdir(folder);
+    const whole = await Promise.all(names.map((name) => readFile(join(folder, name))));
+    for (const name of names) await put(join(folder, name), "{}");
+    await rm(config.apiTokenFile);
+    const node = await start({ config, init: true });
+    expect(node.created).toEqual([]);
+    expect((await ask(node.url, { path: JWKS_PATH })).status).toBe(200);
+    expect((await ask(node.url, { path: "/readyz" })).status).toBe(503);
+    const body = '{"claims":{"sub":"user-1","aud":"orders"}}';
+    const sign = () => ask(node.url, { method: "POST", path: "/v1/tokens", headers, body });
+    const refused = await sign();
+    expect([refused.status, JSON.parse(refused.body).code]).toEqual([503, "api_tokens_corrupt"]);
+    for (const [i, name] of names.entries()) await put(join(folder, name), whole[i] as Buffer);
+    expect((await sign()).status).toBe(200);
+    expect((await ask(node.url, { path: "/readyz" })).status).toBe(200);
   });
 
   it("takes its secrets out of the environment that it was given", async () => {

@@ -4,6 +4,7 @@ import { describe, expect, it } from "vitest";
 import { stepsSwitch } from "../../src/node/steps-switch.ts";
 import type { LogLine } from "../../src/rehearsal/node-process.ts";
 import { jwksOf, startServer } from "../fire/server.ts";
+import { manualClock } from "../manager/manual-clock.ts";
 import { newPlace, put } from "./place.ts";
 
 describe("the switch of a node's steps", () => {
@@ -14,12 +15,14 @@ describe("the switch of a node's steps", () => {
       if (now === "broken") throw new Error("broken");
       return { steps: now };
     };
-    const stepsOn = stepsSwitch({ steps: "on" }, reread, (error) => errors.push(error));
+    const clock = manualClock();
+    const stepsOn = stepsSwitch({ steps: "on" }, reread, (error) => errors.push(error), clock);
     expect(await stepsOn()).toBe(false);
     now = "broken";
     expect(await stepsOn()).toBe(false);
     now = "on";
     expect(await stepsOn()).toBe(false);
+    clock.advance(60);
     expect(await stepsOn()).toBe(true);
     now = "broken";
     expect(await stepsOn()).toBe(true);
@@ -29,10 +32,39 @@ describe("the switch of a node's steps", () => {
   it("is turned off at once, and on by no reading alone", async () => {
     const readings: ("on" | "off")[] = ["on", "off", "on", "off", "on", "on", "off"];
     const reread = async () => ({ steps: readings.shift() ?? "off" });
-    const stepsOn = stepsSwitch({ steps: "off" }, reread, () => {});
+    const clock = manualClock();
+    const stepsOn = stepsSwitch({ steps: "off" }, reread, () => {}, clock);
     const answers = [];
-    while (readings.length > 0) answers.push(await stepsOn());
+    for (; readings.length > 0; clock.advance(60)) answers.push(await stepsOn());
     expect(answers).toEqual([false, false, false, false, false, true, false]);
+  });
+
+  it("is not turned on by a file that is empty for a moment, however often it is asked meanwhile", async () => {
+    const clock = manualClock();
+    const stepsOn = stepsSwitch(
+      { steps: "off" },
+      async () => ({ steps: "on" }),
+      () => {},
+      clock,
+    );
+    const answers = [];
+    for (; answers.length < 4; clock.advance(0.6)) answers.push(await stepsOn());
+    expect(answers).toEqual([false, false, false, false]);
+    expect(await stepsOn()).toBe(true);
+  });
+
+  it("is not turned on by readings with a failure between them", async () => {
+    const readings: ("on" | "broken")[] = ["on", "broken", "on", "on"];
+    const reread = async () => {
+      const steps = readings.shift();
+      if (steps !== "on") throw new Error("broken");
+      return { steps };
+    };
+    const clock = manualClock();
+    const stepsOn = stepsSwitch({ steps: "off" }, reread, () => {}, clock);
+    const answers = [];
+    for (; answers.length < 4; clock.advance(60)) answers.push(await stepsOn());
+    expect(answers).toEqual([false, false, false, true]);
   });
 
   it("that nobody looks up stays", async () => {

@@ -33,6 +33,7 @@ describe("the gauges", () => {
     const { kek, emitter, policy } = node.keys.status();
     expect(await scraped()).toMatchObject({
       keyturn_ring_generation: 1,
+      [`keyturn_ring_info{ring="${node.keys.ring().id}"}`]: 1,
       'keyturn_keys{phase="accepted"}': 1,
       'keyturn_keys{phase="emitting"}': 1,
       'keyturn_keys{phase="retiring"}': 0,
@@ -127,6 +128,22 @@ describe("the counters", () => {
     await node.keys.revoke(kidIn(node.keys, "accepted"), { reason: "leaked" });
     await node.keys.revoke(kidIn(node.keys, "emitting"), { reason: "leaked" });
     expect((await scraped())["keyturn_early_emits_total"]).toBe(1);
+  });
+
+  it("count an early emit that another process made, once, and none from before they ran", async () => {
+    await node.keys.revoke(kidIn(node.keys, "accepted"), { reason: "leaked" });
+    await node.keys.revoke(kidIn(node.keys, "emitting"), { reason: "leaked" });
+    const records = node.keys.ring().auditTail;
+    const last = records.at(-1);
+    if (last === undefined) throw new Error("no record");
+    const another = createMetrics();
+    const counted = async () => samplesOf(await another.registry.metrics())["keyturn_early_emits_total"];
+    another.onEvent({ type: "ring_advanced", records, own: false });
+    expect(await counted()).toBe(0);
+    const next = [{ ...last, generation: last.generation + 1 }];
+    for (let time = 0; time < 2; time++)
+      another.onEvent({ type: "ring_advanced", records: next, own: false });
+    expect(await counted()).toBe(1);
   });
 
   it("count tokens by kid and outcome, and forget the kids that have left the ring", async () => {

@@ -10,9 +10,11 @@ import type { OnEvent } from "../../telemetry/events.ts";
 import { apiTokenOperations } from "../api-token-operations.ts";
 import { callerCheck } from "../caller-check.ts";
 import { mount } from "../door.ts";
+import { failureReport } from "../failure-report.ts";
 import { idempotencyMemory } from "../idempotency.ts";
 import { METRICS_PATH, metricsRoutes, type Scrape } from "../metrics.ts";
-import { isFailure, problemResponse } from "../problem.ts";
+import { assertSameSite } from "../origin.ts";
+import { problemResponse } from "../problem.ts";
 import { ADMIN_RATE, DENIAL_RATE, type RateLimit, rateLimiter } from "../rate-limit.ts";
 import { signOperations } from "../sign.ts";
 import { exactly, pathsOf, unmatched } from "../unmatched.ts";
@@ -45,7 +47,10 @@ export interface AdminOptions {
   readonly limits?: {
     /** Of each API token. Default 100 a second, 1000 at once. */
     readonly caller?: RateLimit;
-    /** Of refusals told, for each API token and for all strangers together. Default 10 a second, 200 at once. */
+    /**
+     * Of refusals told, for each API token and for all strangers together, and of requests told that
+     * failed inside. Default 10 a second, 200 at once.
+     */
     readonly denials?: RateLimit;
   };
 }
@@ -58,10 +63,10 @@ export function createAdminApp(options: AdminOptions): Hono {
     ...apiTokenOperations(apiTokens),
   ];
   const monotonic = () => manager.clock.monotonic();
-  const denials = rateLimiter(limits.denials ?? DENIAL_RATE);
+  const denialRate = limits.denials ?? DENIAL_RATE;
 
   const app = new Hono();
-  const check = callerCheck({ authenticate, denials, monotonic, onEvent });
+  const check = callerCheck({ authenticate, denials: rateLimiter(denialRate), monotonic, onEvent });
   mount(app, operations, {
     manager,
     check,
@@ -70,19 +75,27 @@ export function createAdminApp(options: AdminOptions): Hono {
     sameSiteOnly: true,
   });
   const description = openApiDocument([...operations, ...signOperations(manager, onEvent)]);
-  app.get(OPENAPI_PATH, (c) => c.json(description, 200, { "Cache-Control": "no-store" }));
+  app.get(OPENAPI_PATH, (c) => {
+    check.telling(null, { path: OPENAPI_PATH, action: null }, () => assertSameSite(c));
+    return c.json(description, 200, { "Cache-Control": "no-store" });
+  });
 
   if (options.metrics !== undefined) {
     const { scrape, toEveryone = false } = options.metrics;
-    const authorize = (c: Context) => check.admit(c, { path: METRICS_PATH, action: "read-status" });
-    app.route("/", metricsRoutes({ scrape, ...(toEveryone ? {} : { authorize }) }));
+    const asked = { path: METRICS_PATH, action: "read-status" } as const;
+    const authorize = async (c: Context) => {
+      check.telling(null, asked, () => assertSameSite(c));
+      if (!toEveryone) await check.admit(c, asked);
+    };
+    app.route("/", metricsRoutes({ scrape, authorize }));
   }
 
   const read = options.metrics === undefined ? [OPENAPI_PATH] : [OPENAPI_PATH, METRICS_PATH];
   const paths = [...pathsOf(operations), ...read.map((path) => exactly(path, "GET, HEAD"))];
   app.notFound((c) => unmatched(c, paths));
+  const failed = failureReport({ rate: denialRate, monotonic, onEvent });
   app.onError((error) => {
-    if (isFailure(error)) onEvent({ type: "request_failed", error });
+    failed(error);
     return problemResponse(error);
   });
   return app;

@@ -9,20 +9,25 @@ import type { Anchor } from "../../manager/snapshot.ts";
 import type { AuditRecord } from "../../ring/audit.ts";
 import { unacknowledged } from "../../ring/audit-room.ts";
 import { backoffSeconds, deliver, type Receiver } from "./delivery.ts";
+import { afterSeconds, type Later } from "./later.ts";
 import type { AuditNote } from "./note.ts";
 import { readPosition, writePosition } from "./position.ts";
 import type { AuditSink } from "./sink.ts";
 
 export interface HttpSinkOptions {
-  readonly receiver: Receiver;
+  /** Asked before each delivery; one that cannot be told yet is a delivery that failed. */
+  readonly receiver: () => Promise<Receiver>;
   /** Where the acknowledged position is kept. */
   readonly positionFile: string;
-  /** All records that this machine has, for a receiver that lacks some the ring's tail no longer holds. Default: none. */
+  /**
+   * All records that this machine has, for a receiver that lacks some the ring's tail no longer holds. Where they
+   * cannot be read, nothing is sent until they can: what is left out once is left out for ever. Default: none.
+   */
   readonly archive?: () => Promise<readonly AuditRecord[]>;
   /** Told of each attempt that failed, and of records that are lost to this sink. */
   readonly onFailure: (error: unknown) => void;
-  /** Does `work` later and returns how to call that off. Default: a timer that keeps no process alive. */
-  readonly later?: (work: () => void, seconds: number) => () => void;
+  /** Default: a timer that keeps no process alive. */
+  readonly later?: Later;
   /** In [0, 1), for jitter. Default: the machine's. */
   readonly chance?: () => number;
 }
@@ -33,11 +38,10 @@ const RECORDS_MAX = 100;
 /** Notes are sent at most once; those of an hour of an attack while the receiver is down. */
 const NOTES_MAX = 600;
 
-/** @throws KeyturnError `store_permission`, `store_unavailable` when the position cannot be read */
 export async function httpSink(options: HttpSinkOptions): Promise<AuditSink> {
   const { receiver, positionFile, archive = async () => [], onFailure } = options;
   const { later = afterSeconds, chance = systemChance } = options;
-  let position = await readPosition(positionFile);
+  let position = await positionIn(positionFile, onFailure);
   let due: AuditRecord[] = [];
   const notes: AuditNote[] = [];
   /** The record before which the archive has been asked. */
@@ -55,14 +59,16 @@ export async function httpSink(options: HttpSinkOptions): Promise<AuditSink> {
     if (underWay !== null || !isBehind()) return;
     underWay = sendAll().finally(() => {
       underWay = null;
+      if (stopped) return;
       if (failures === 0) start();
-      else if (!stopped) callOff = later(start, backoffSeconds(failures, chance()));
+      else callOff = later(start, backoffSeconds(failures, chance()));
     });
   }
 
   async function sendAll(): Promise<void> {
     try {
-      while (isBehind()) await sendSome();
+      do await sendSome();
+      while (isBehind() && !stopped);
     } catch (error) {
       failures += 1;
       onFailure(error);
@@ -71,15 +77,17 @@ export async function httpSink(options: HttpSinkOptions): Promise<AuditSink> {
 
   async function sendSome(): Promise<void> {
     await fillGap();
+    const to = await receiver();
     const records = due.slice(0, RECORDS_MAX);
-    const beside = notes.slice(0, NOTES_MAX);
+    // Taken out before it is known whether they arrive: at most once. A receiver that fails is tried with
+    // records, or with a single note, so that an outage does not cost them all.
+    const beside = notes.splice(0, failures === 0 ? NOTES_MAX : Number(records.length === 0));
     await deliver(
-      receiver,
+      to,
       [...records, ...beside].map((content) => JSON.stringify(content)),
     );
     failures = 0;
     due = due.slice(records.length);
-    notes.splice(0, beside.length);
     const last = records.at(-1);
     if (last === undefined) return;
     position = last;
@@ -93,11 +101,7 @@ export async function httpSink(options: HttpSinkOptions): Promise<AuditSink> {
     if (first === undefined || first === filledBefore) return;
     const wanted = first.generation - nextGeneration(position, first);
     if (wanted <= 0) return;
-    const known = await archive().catch((error: unknown) => {
-      onFailure(error);
-      return [];
-    });
-    const missing = unacknowledged(known, position).filter(
+    const missing = unacknowledged(await archive(), position).filter(
       ({ ring, generation }) => ring === first.ring && generation < first.generation,
     );
     if (missing.length < wanted) onFailure(lost(wanted - missing.length, first));
@@ -128,8 +132,11 @@ export async function httpSink(options: HttpSinkOptions): Promise<AuditSink> {
 }
 
 /** For commands, which leave the sending to the nodes that serve: how far those have come. */
-export async function positionSink(positionFile: string): Promise<AuditSink> {
-  const position = await readPosition(positionFile);
+export async function positionSink(
+  positionFile: string,
+  onFailure: HttpSinkOptions["onFailure"],
+): Promise<AuditSink> {
+  const position = await positionIn(positionFile, onFailure);
   return {
     name: "http",
     append: async () => undefined,
@@ -138,6 +145,14 @@ export async function positionSink(positionFile: string): Promise<AuditSink> {
     isFailing: () => false,
     stop: async () => undefined,
   };
+}
+
+/** Without it everything is sent once more, which is no reason for a node not to start. */
+function positionIn(path: string, onFailure: HttpSinkOptions["onFailure"]): Promise<Anchor | null> {
+  return readPosition(path).catch((error: unknown) => {
+    onFailure(error);
+    return null;
+  });
 }
 
 function nextGeneration(position: Anchor | null, { ring }: AuditRecord): number {
@@ -151,9 +166,4 @@ function lost(count: number, { generation }: AuditRecord): KeyturnError {
     `An audit sink was never sent ${records} before generation ${generation}, and they are not in the audit log.`,
     { fix: "Put them before the rest from another copy of the log; the sink goes on with what there is." },
   );
-}
-
-function afterSeconds(work: () => void, seconds: number): () => void {
-  const timer = setTimeout(work, seconds * 1000).unref();
-  return () => clearTimeout(timer);
 }

@@ -1,13 +1,18 @@
 /** GET /v1/audit from the audit log on this node's disk, which goes back to the first commit. */
 import type { AuditSource } from "../../http/admin/index.ts";
-import { readAuditLog } from "../audit-log.ts";
+import type { AuditRecord } from "../../ring/audit.ts";
+import { auditRecordsIn } from "../audit-log.ts";
 
-/** Reads the file anew each time: other processes append to it, and it grows by a few lines a month. */
+/** Reads the file anew each time, as far as it is asked for: other processes append to it. */
 export function logSource(path: string): AuditSource {
   return {
     async read(after, limit) {
-      const records = await readAuditLog(path);
-      return records.filter(({ generation }) => generation > after).slice(0, limit);
+      const records: AuditRecord[] = [];
+      for await (const record of auditRecordsIn(path)) {
+        if (record.generation > after) records.push(record);
+        if (records.length >= limit) break;
+      }
+      return records;
     },
   };
 }

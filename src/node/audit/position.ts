@@ -1,8 +1,13 @@
 /** How far a sink elsewhere has acknowledged, kept in a small file beside the audit log. */
 import { open, readFile, rename, rm } from "node:fs/promises";
-import { dirname } from "node:path";
+import { dirname, join } from "node:path";
 import type { Anchor } from "../../manager/snapshot.ts";
 import { accessError, codeOf, makeFolder, parentAccess } from "../../store/file-access.ts";
+
+/** Where the position of the sink at `auditUrl` is kept. */
+export function auditPositionFile({ folder }: { readonly folder: string }): string {
+  return join(folder, "audit-url.position");
+}
 
 /**
  * The position in the file; null where there is none, or none that can be read. Losing it costs

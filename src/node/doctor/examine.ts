@@ -3,6 +3,8 @@ import { type Clock, systemClock } from "../../clock.ts";
 import { isKeyturnError } from "../../errors.ts";
 import type { Config } from "../config.ts";
 import { publicJwksUrl } from "../probe.ts";
+import { checkApiTokens } from "./api-tokens.ts";
+import { checkAuditLog, checkAuditUrl } from "./audit.ts";
 import { checkJwksCaching } from "./caching.ts";
 import { checkJwksClock, checkStoreClock } from "./clock.ts";
 import { gathered, type RingEvidence } from "./evidence.ts";
@@ -29,6 +31,9 @@ export async function examine(
     checkKek(evidence),
     checkRing(evidence),
     ...(opened === null ? [] : ofRing(opened, config, clock.now())),
+    await checkApiTokens(config, evidence, clock.now()),
+    await checkAuditLog(config, opened),
+    await checkAuditUrl(config, environment),
     checkJwksUrl(url, answer),
     ...(isAnswered(answer) ? ofJwks(answer, opened, config, clock.now()) : []),
   ];

@@ -4,6 +4,8 @@ import { join } from "node:path";
 import { fileSystemWarning } from "../../store/file.ts";
 import { codeOf } from "../../store/file-access.ts";
 import { apiTokensFolder } from "../api-tokens.ts";
+import { formerNotesFileOf, notesFileOf } from "../audit/notes-file.ts";
+import { auditPositionFile } from "../audit/position.ts";
 import { type Config, ringFolder } from "../config.ts";
 import { type Fault, type Finding, failing, finding, warning } from "./finding.ts";
 
@@ -25,8 +27,10 @@ export async function checkFileSystem(config: Config): Promise<Finding> {
 async function pathsOf(config: Config): Promise<string[]> {
   const stores = [ringFolder(config), apiTokensFolder(config)];
   const stored = await Promise.all(stores.map(filesIn));
-  const { kekFile, previousKekFile, apiTokenFile, auditLog } = config;
-  const files = [kekFile, previousKekFile, apiTokenFile, auditLog === "stdout" ? null : auditLog];
+  const { kekFile, previousKekFile, apiTokenFile, auditLog, auditTokenFile } = config;
+  const logs = auditLog === "stdout" ? [] : [auditLog, notesFileOf(auditLog), formerNotesFileOf(auditLog)];
+  const secrets = [kekFile, previousKekFile, apiTokenFile, auditTokenFile];
+  const files = [...secrets, ...logs, auditPositionFile(config)];
   return [config.folder, ...stores, ...stored.flat(), ...files].filter((path) => path !== null);
 }
 

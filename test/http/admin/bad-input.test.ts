@@ -134,7 +134,8 @@ describe("a request from a web page", () => {
   for (const origin of ["https://evil.example.com", "http://127.0.0.1:1", "null", "not a URL", ""]) {
     it(`of ${origin || "nowhere"} is refused, with a good token and on every route`, async () => {
       const headers = { Origin: origin, Authorization: `Bearer ${security.token}` };
-      for (const path of ["/v1/ring", "/v1/audit", "/v1/api-tokens", "/v1/api-tokens/self"]) {
+      const reading = ["/v1/ring", "/v1/audit", "/v1/api-tokens", "/v1/api-tokens/self"];
+      for (const path of [...reading, "/openapi.json", "/metrics"]) {
         const answer = await plane.ask({ path, headers });
         expectProblem(answer, 403, "cross_origin");
         expect(answer.headers["access-control-allow-origin"]).toBeUndefined();

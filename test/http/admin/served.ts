@@ -59,7 +59,9 @@ export async function openControlPlane(
   const { keys, clock } = node;
   const told: KeyturnEvent[] = [];
   const onEvent = (event: KeyturnEvent) => told.push(event);
-  const apiTokens = await createApiTokens({ store: memoryStore(), keks: [await parseKek(KEK)], clock });
+  const apiTokens = await createApiTokens({
+    ...{ store: memoryStore(), ring: keys.ring().id, keks: [await parseKek(KEK)], clock },
+  });
   const { authenticate } = apiTokens;
   const metrics = { scrape: () => createMetrics().registry };
   const admin = createAdminApp({ manager: keys, authenticate, apiTokens, onEvent, metrics, ...adminOptions });

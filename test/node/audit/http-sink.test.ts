@@ -1,7 +1,7 @@
-import { readFile, stat } from "node:fs/promises";
+import { mkdir, readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { beforeEach, describe, expect, it } from "vitest";
-import { backoffSeconds, receiverOf } from "../../../src/node/audit/delivery.ts";
+import { receiverOf } from "../../../src/node/audit/delivery.ts";
 import { type HttpSinkOptions, httpSink, positionSink } from "../../../src/node/audit/http-sink.ts";
 import { readPosition, writePosition } from "../../../src/node/audit/position.ts";
 import type { AuditSink } from "../../../src/node/audit/sink.ts";
@@ -29,7 +29,7 @@ beforeEach(async () => {
 
 function open(options: Partial<HttpSinkOptions> = {}): Promise<AuditSink> {
   return httpSink({
-    receiver: receiverOf(receiver.url, TOKEN),
+    receiver: async () => receiverOf(receiver.url, TOKEN),
     positionFile,
     onFailure: (error) => failures.push(error),
     later(work, seconds) {
@@ -177,11 +177,47 @@ describe("a receiver that fails", () => {
     expect(waiting).toEqual([]);
   });
 
+  it("has at a stop no more than what is under way, and one try", async () => {
+    const answers: (() => void)[] = [];
+    const slow: typeof fetch = async () => {
+      await new Promise<void>((answer) => answers.push(answer));
+      return new Response(null, { status: 204 });
+    };
+    const sink = await open({ receiver: async () => receiverOf(receiver.url, null, slow) });
+    await sink.append(await chainOf(450));
+    await expect.poll(() => answers.length).toBe(1);
+    const stopped = sink.stop();
+    answers[0]?.();
+    await expect.poll(() => answers.length).toBe(2);
+    answers[1]?.();
+    await stopped;
+    expect(answers).toHaveLength(2);
+    expect(await generationIn()).toBe(200);
+  });
+
+  it("because its token cannot be read has everything when it can be", async () => {
+    let isReadable = false;
+    const sink = await open({
+      receiver: async () => {
+        if (!isReadable) throw new Error("EACCES");
+        return receiverOf(receiver.url, TOKEN);
+      },
+    });
+    await sink.append(records);
+    await expect.poll(() => waiting.length).toBe(1);
+    expect(sink.isFailing()).toBe(true);
+    isReadable = true;
+    retryNow();
+    await expect.poll(() => sink.last()?.generation).toBe(9);
+    await sink.stop();
+    expect(receiver.requests).toHaveLength(1);
+  });
+
   it("that is gone altogether loses nothing", async () => {
     let down = true;
     const fetchUnlessDown: typeof fetch = (input, init) =>
       down ? Promise.reject(new TypeError("fetch failed")) : fetch(input, init);
-    const sink = await open({ receiver: receiverOf(receiver.url, null, fetchUnlessDown) });
+    const sink = await open({ receiver: async () => receiverOf(receiver.url, null, fetchUnlessDown) });
     await sink.append(records);
     await expect.poll(() => waiting.length).toBe(1);
     expect(failures).toMatchObject([{ code: "audit_undelivered", message: /did not answer/ }]);
@@ -192,57 +228,14 @@ describe("a receiver that fails", () => {
   });
 });
 
-describe("a receiver that lacks what the ring's tail no longer holds", () => {
-  it("has it from the audit log of this machine", async () => {
-    await writePosition(positionFile, records[1] as AuditRecord);
-    const sink = await open({ archive: async () => records.slice(0, 7) });
-    await sink.append(records.slice(6));
-    await sink.stop();
-    expect(receiver.generations).toEqual(range(3, 9));
-    expect(failures).toEqual([]);
-  });
-
-  it("gets the whole log when it is new", async () => {
-    const sink = await open({ archive: async () => records });
-    await sink.append(records.slice(6));
-    await sink.stop();
-    expect(receiver.generations).toEqual(range(1, 9));
-  });
-
-  it("goes on without what nobody has, and that is said once", async () => {
-    await writePosition(positionFile, records[1] as AuditRecord);
-    receiver.answer = 500;
-    const sink = await open({ archive: async () => records.slice(4, 6) });
-    await sink.append(records.slice(6));
-    await expect.poll(() => waiting.length).toBe(1);
-    receiver.answer = 204;
-    await sink.stop();
-    expect(receiver.generations).toEqual(range(5, 9));
-    expect(failures).toMatchObject([
-      { code: "audit_broken", message: expect.stringContaining("2 records before generation 7") },
-      { code: "audit_undelivered" },
-    ]);
-  });
-});
-
 describe("many records", () => {
   it("go out in requests of no more than a hundred", async () => {
     const sink = await open();
     await sink.append(await chainOf(250));
+    await receiver.answered(3);
     await sink.stop();
     expect(receiver.requests.map(({ lines }) => lines.length)).toEqual([100, 100, 50]);
     expect(receiver.generations).toEqual(range(1, 250));
-  });
-});
-
-describe("notes", () => {
-  it("are sent beside the records and move no position", async () => {
-    const sink = await open();
-    await sink.note({ apiToken: note });
-    await sink.stop();
-    expect(receiver.requests[0]?.lines).toEqual([{ apiToken: note }]);
-    expect(sink.last()).toBeNull();
-    await expect(stat(positionFile)).rejects.toMatchObject({ code: "ENOENT" });
   });
 });
 
@@ -252,6 +245,13 @@ describe("the position", () => {
       await put(positionFile, text);
       expect(await readPosition(positionFile)).toBeNull();
     }
+  });
+
+  it("that cannot be read is none either, and that is told", async () => {
+    await mkdir(positionFile);
+    const sink = await open();
+    expect(sink.last()).toBeNull();
+    expect(failures).toMatchObject([{ code: "store_unavailable" }]);
   });
 
   it("is written whole and leaves nothing beside it", async () => {
@@ -275,57 +275,10 @@ describe("the position", () => {
 
   it("is what commands know of the sink, which they leave to the nodes that serve", async () => {
     await writePosition(positionFile, records[3] as AuditRecord);
-    const sink = await positionSink(positionFile);
+    const sink = await positionSink(positionFile, (error) => failures.push(error));
     expect(sink.last()).toMatchObject({ generation: 4 });
     await sink.append(records);
     await sink.stop();
     expect(receiver.requests).toEqual([]);
   });
 });
-
-describe("the wait after a failure", () => {
-  it("is anything from nothing to a bound that doubles up to a minute", () => {
-    expect([1, 2, 3, 7, 50].map((failed) => backoffSeconds(failed, 0.999_999))).toEqual(
-      [1, 2, 4, 60, 60].map((bound) => expect.closeTo(bound, 3)),
-    );
-    expect(backoffSeconds(50, 0)).toBe(0);
-  });
-});
-
-describe("where records may be sent", () => {
-  it("is https anywhere, or http on this machine", () => {
-    for (const url of [
-      "https://audit.example.com/in",
-      "http://127.0.0.1:9/x",
-      "http://[::1]:9/",
-      "http://localhost/",
-    ])
-      expect(receiverOf(url, null).url.href).toBe(url);
-    for (const url of [
-      "http://audit.example.com/in",
-      "https://user:secret-word@audit.example.com/",
-      "https://audit.example.com/#x",
-      "ftp://audit.example.com/",
-      "audit.example.com",
-      "",
-    ]) {
-      const refusal = catching(() => receiverOf(url, null));
-      expect(refusal).toMatchObject({ code: "config_invalid", problems: [{ at: "auditUrl" }] });
-      expect(String(refusal)).not.toContain("secret-word");
-    }
-  });
-
-  it("takes no bearer that would not fit into a header, and does not repeat it", () => {
-    const refusal = catching(() => receiverOf("https://audit.example.com/", "secret word\r\nX: y"));
-    expect(refusal).toMatchObject({ code: "config_invalid", problems: [{ at: "auditTokenFile" }] });
-    expect(JSON.stringify(refusal) + String(refusal)).not.toContain("secret word");
-  });
-});
-
-function catching(work: () => unknown): unknown {
-  try {
-    return work();
-  } catch (error) {
-    return error;
-  }
-}

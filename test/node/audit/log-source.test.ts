@@ -15,7 +15,7 @@ it("reads further back than the ring goes, and on from where one left off", asyn
       { length: 100 },
       (_, i) => ({ ...first, generation: i + 1 }) as NonNullable<typeof first>,
     );
-    await (await fileAuditLog(path)).append(records);
+    await fileAuditLog(path).append(records);
     const generations = async (after: number, limit: number) =>
       (await logSource(path).read(after, limit)).map(({ generation }) => generation);
     expect(await generations(0, 3)).toEqual([1, 2, 3]);

@@ -22,9 +22,10 @@ beforeEach(async () => {
   options = {
     auditLog: join(folder, "audit.jsonl"),
     auditUrl: receiver.url,
-    auditToken: null,
+    auditToken: async () => null,
     positionFile: join(folder, "audit-url.position"),
     runs: "node",
+    beforeRing: false,
     clock: manualClock(),
     onEvent: (event) => told.push(event),
   };

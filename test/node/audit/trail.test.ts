@@ -31,7 +31,7 @@ const onEvent = (event: KeyturnEvent) => told.push(event);
 
 async function httpTo({ url }: TestReceiver): Promise<AuditSink> {
   return httpSink({
-    receiver: receiverOf(url, null),
+    receiver: async () => receiverOf(url, null),
     positionFile: `${path}.http`,
     archive: () => readAuditLog(path),
     onFailure: (error) => onEvent({ type: "audit_failed", error }),
@@ -41,7 +41,7 @@ async function httpTo({ url }: TestReceiver): Promise<AuditSink> {
 
 /** A manager whose records go to a file and to another machine. */
 async function open(sinks?: readonly AuditSink[]): Promise<{ node: TestNode; trail: AuditTrail }> {
-  const both = sinks ?? [logSink("file", await fileAuditLog(path)), await httpTo(receiver)];
+  const both = sinks ?? [logSink("file", fileAuditLog(path)), await httpTo(receiver)];
   const trail = auditTrail({ sinks: both, clock, onEvent });
   const node = await openAlone({ clock, auditRoom: trail.room, onEvent: trail.onEvent });
   return { node, trail };
@@ -131,7 +131,7 @@ describe("an audit sink that is down", () => {
   });
 
   it("on this machine has all it missed when it is back, without a restart", async () => {
-    const { node, trail } = await open([logSink("file", await fileAuditLog(path))]);
+    const { node, trail } = await open([logSink("file", fileAuditLog(path))]);
     await trail.settled();
     // The only trouble that even root has: what stood there is a folder now.
     await rm(path);
@@ -151,7 +151,7 @@ describe("an audit sink that is down", () => {
   });
 
   it("that is caught up with by and by needs no command for it", async () => {
-    const { node, trail } = await open([logSink("file", await fileAuditLog(path))]);
+    const { node, trail } = await open([logSink("file", fileAuditLog(path))]);
     await trail.settled();
     await rm(path);
     await mkdir(path);
@@ -176,7 +176,6 @@ describe("attempts that were turned away", () => {
     expect(receiver.requests.flatMap(({ lines }) => lines)).toContainEqual(note);
     expect(await generationsIn()).toEqual([1, 2]);
     await verifyChain(await readAuditLog(path));
-    expect((await fileAuditLog(path)).last()).toMatchObject({ generation: 2 });
   });
 
   it("fill no log: those that come too thick are only counted", async () => {

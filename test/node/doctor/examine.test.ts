@@ -25,6 +25,8 @@ const ALL_WELL = {
   ring: "ok",
   steps: "ok",
   "store-clock": "ok",
+  "audit-log": "ok",
+  "api-tokens": "ok",
   "jwks-url": "ok",
   "jwks-clock": "ok",
   "jwks-caching": "ok",
