@@ -6,7 +6,7 @@
 import type { Clock } from "../clock.ts";
 import { withinSeconds } from "../deadline.ts";
 import { KeyturnError } from "../errors.ts";
-import { apiTokenFrom, type Known } from "./api-token.ts";
+import { apiTokenFrom, type Known, LOOK_SECONDS } from "./api-token.ts";
 import { type BackOff, fullJitterSeconds } from "./back-off.ts";
 import type { ClientConfig } from "./config.ts";
 import type { TokenOrigin } from "./events.ts";
@@ -27,6 +27,7 @@ export interface HeldTokens {
   loaded(): Promise<HeldToken>;
   /**
    * Sends with one token after the other until one is accepted. An answer of 401 is then about all of them.
+   * Where the service does not say whether it is the token (429, 503), the answer to the latest counts in the end.
    * @throws KeyturnError `unauthenticated` where there is none
    */
   present<T>(send: (held: HeldToken) => Promise<ServiceAnswer<T>>): Promise<ServiceAnswer<T>>;
@@ -34,6 +35,8 @@ export interface HeldTokens {
   storedOther(): Promise<HeldToken | null>;
   /** Takes it for the latest. */
   adopt(stored: HeldToken): void;
+  /** The service refuses it. Of a token that is refused a look later too, `save` takes the place. */
+  dismiss(stored: HeldToken): void;
   /** Puts a successor in the place of `predecessor`, which is good for `overlapSeconds` more, and saves it. */
   succeed(predecessor: HeldToken, text: string, overlapSeconds: number): Promise<HeldToken>;
   /** Saves the latest, where that is still to do. */
@@ -47,6 +50,9 @@ export interface HeldTokens {
 /** A token store saves a restart, so it must not hold up a call as long as a request does. */
 const STORE_SECONDS = 2;
 
+/** How often a client that is told to ask less looks in its token store, which may cost more than the call. */
+const BUSY_LOOK_SECONDS = 30;
+
 /** A service that refuses every token is not asked again with each call. */
 const WHILE_REFUSED: BackOff = { firstSeconds: 1, mostSeconds: 30 };
 
@@ -57,6 +63,8 @@ export function heldTokens(
   let latest: HeldToken | null = null;
   let predecessor: { readonly held: HeldToken; readonly goodUntil: number } | null = null;
   let savedText: string | null = null;
+  let doubted: { readonly text: string; readonly since: number } | null = null;
+  let looksAgainAt = Number.NEGATIVE_INFINITY;
   let refusals = 0;
   let refused: { readonly answer: ServiceAnswer<never>; readonly until: number } | null = null;
 
@@ -87,31 +95,48 @@ export function heldTokens(
     return latest;
   }
 
-  /** In the order in which they are worth a try. */
-  async function* candidates(): AsyncGenerator<{ held: HeldToken; origin: TokenOrigin | "latest" }> {
+  /**
+   * In the order in which they are worth a try.
+   * @param unsure the answer so far that may not be about the token; null: those before were refused
+   */
+  async function* candidates(
+    unsure: () => ServiceAnswer<unknown> | null,
+  ): AsyncGenerator<{ held: HeldToken; origin: TokenOrigin | "latest" }> {
     yield { held: await loaded(), origin: "latest" };
     if (predecessor !== null && clock.monotonic() < predecessor.goodUntil)
       yield { held: predecessor.held, origin: "predecessor" };
+    if (!looksInStore(unsure())) return;
     const fromStore = await stored();
     if (fromStore !== null) yield { held: unknown(fromStore), origin: "store" };
-    if (apiToken !== null) yield { held: unknown(apiToken), origin: "options" };
+    if (apiToken !== null && unsure() === null) yield { held: unknown(apiToken), origin: "options" };
   }
 
   async function present<T>(send: (held: HeldToken) => Promise<ServiceAnswer<T>>): Promise<ServiceAnswer<T>> {
     if (refused !== null && clock.monotonic() < refused.until) return refused.answer;
     const tried = new Set<string>();
     let last: ServiceAnswer<T> | null = null;
-    for await (const { held: candidate, origin } of candidates()) {
+    let unsure: ServiceAnswer<T> | null = null;
+    for await (const { held: candidate, origin } of candidates(() => unsure)) {
       if (tried.has(candidate.text)) continue;
       tried.add(candidate.text);
       const answer = await send(candidate);
-      if (!isUnauthenticated(answer)) {
+      if (isUnauthenticated(answer)) last = answer;
+      else if (isUnsure(answer)) unsure ??= answer;
+      else {
         if (answer.kind !== "failed") accepted(candidate, origin);
         return answer;
       }
-      last = answer;
     }
-    return allRefused(last as ServiceAnswer<T>);
+    return unsure ?? allRefused(last as ServiceAnswer<T>);
+  }
+
+  /** Strangers who flood the service leave no room to say that a token is refused: another may have taken its place. */
+  function looksInStore(unsure: ServiceAnswer<unknown> | null): boolean {
+    if (unsure === null) return true;
+    const now = clock.monotonic();
+    if (unsure.kind !== "failed" || unsure.because !== "busy" || now < looksAgainAt) return false;
+    looksAgainAt = now + BUSY_LOOK_SECONDS;
+    return true;
   }
 
   /** A token was accepted: that all are refused is no longer so. */
@@ -132,6 +157,7 @@ export function heldTokens(
     forgetRefusals();
     latest = candidate;
     predecessor = null;
+    doubted = null;
     if (origin === "store") savedText = candidate.text;
   }
 
@@ -145,6 +171,7 @@ export function heldTokens(
 
   async function storedOther(): Promise<HeldToken | null> {
     const text = await stored();
+    if (text !== doubted?.text) doubted = null;
     if (text === null || text === latest?.text) return null;
     // What is there has not been replaced, but could not be; or another process was late with its copy.
     if (text === savedText || text === predecessor?.held.text) {
@@ -152,6 +179,13 @@ export function heldTokens(
       return null;
     }
     return unknown(text);
+  }
+
+  function dismiss({ text }: HeldToken): void {
+    const now = clock.monotonic();
+    doubted ??= { text, since: now };
+    // A node may not have heard of a successor that another process has put there, but not for so long.
+    if (now - doubted.since >= LOOK_SECONDS) savedText = text;
   }
 
   async function succeed(old: HeldToken, text: string, overlapSeconds: number): Promise<HeldToken> {
@@ -171,6 +205,7 @@ export function heldTokens(
     try {
       await withinSeconds(STORE_SECONDS, () => tokenStore.save(text));
       savedText = text;
+      doubted = null;
     } catch {
       onEvent({ type: "token_store_failed", operation: "save" });
     }
@@ -182,9 +217,10 @@ export function heldTokens(
     present,
     storedOther,
     adopt: (other) => adopt(other, "store"),
+    dismiss,
     succeed,
     save,
-    saved: () => latest !== null && latest.text === savedText,
+    saved: () => latest !== null && latest.text === savedText && doubted === null,
     refused: () => refused !== null,
   };
 }
@@ -195,6 +231,14 @@ function unknown(text: string): HeldToken {
 
 function isUnauthenticated(answer: ServiceAnswer<unknown>): boolean {
   return answer.kind === "refused" && answer.status === 401;
+}
+
+/**
+ * Of an answer that may be about the token and does not say so: a node whose store is away cannot look up
+ * a successor that it has not heard of (503), and of strangers it takes only so many (429).
+ */
+function isUnsure(answer: ServiceAnswer<unknown>): boolean {
+  return answer.kind === "failed" && (answer.because === "busy" || answer.status === 503);
 }
 
 function none(): KeyturnError {

@@ -127,6 +127,7 @@ export function createRenewal(
     if (other === null) return;
     const since = readingOf(clock);
     const answer = await calls.once((seconds) => service(lookAtSelf(since), other.text, seconds));
+    if (answer.kind === "refused" && answer.status === 401) held.dismiss(other);
     if (answer.kind !== "done") return;
     learn(other, answer.value);
     held.adopt(other);

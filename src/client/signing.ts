@@ -11,6 +11,8 @@ import type { Claims } from "./signed-token.ts";
 const BATCH_ORDERS_MAX = 100;
 const BATCH_BYTES_MAX = 262_144;
 
+type Refused = Extract<Settled<unknown>, { kind: "refused" }>;
+
 export interface Signing {
   /** Settles every order; never rejects. */
   send(orders: readonly Order[]): Promise<void>;
@@ -43,11 +45,11 @@ export function createSigning({
     const answer = await ask(signBatch(orders.map(({ json }) => json)), endsBy);
     if (answer.kind === "done") {
       for (const [index, token] of answer.value.entries()) orders[index]?.settle({ token });
-    } else if (answer.status === 401) {
-      settleAll(orders, { error: answer.error });
     } else if (answer.status === 404 || answer.status === 405) {
       hasBatches = false;
       await Promise.all(orders.map((order) => send([order])));
+    } else if (!isAboutOrders(answer)) {
+      settleAll(orders, { error: answer.error });
     } else {
       const bad = namedIn(answer.error, orders.length);
       // Where nobody says which is bad, halving finds it. What is bad stands alone in the end, and is told why.
@@ -75,6 +77,11 @@ export function createSigning({
     send,
     limits: () => ({ orders: hasBatches ? BATCH_ORDERS_MAX : 1, bytes: BATCH_BYTES_MAX - BATCH_BYTES }),
   };
+}
+
+/** Whether it may be one order that spoils the others. What is about the caller is so for each of them. */
+function isAboutOrders({ status, error }: Refused): boolean {
+  return [400, 413, 422].includes(status) || error.code === "scope_exceeded";
 }
 
 /** Which orders of a batch a refusal is about, by its JSON pointers. */

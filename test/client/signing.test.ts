@@ -130,6 +130,30 @@ describe("calls at one time", () => {
     expect(world.paths()).toEqual(["batch", ...numbers(6).map(() => "tokens")]);
   });
 
+  it("are refused together where the caller is, and not asked for one by one", async () => {
+    const body = '{"code":"forbidden","detail":"Not you.","fix":"Ask for another role."}';
+    world.fault = () => ({ status: 403, body });
+    const outcomes = await Promise.allSettled(numbers(50).map(() => client.sign({})));
+    for (const outcome of outcomes) expect(outcome).toMatchObject({ reason: { code: "forbidden" } });
+    expect(world.asked.length).toBe(1);
+  });
+
+  it("are each told where only some are beyond the scope", async () => {
+    world.fault = ({ path, body }) => {
+      const isBeyond = body.includes("beyond");
+      const at = path.endsWith("batch") ? "/tokens/1" : "/claims/sub";
+      const problems = [{ code: "scope_exceeded", at, message: "Not in the scope." }];
+      const text = JSON.stringify({ code: "scope_exceeded", detail: "No.", fix: "Ask for less.", problems });
+      return isBeyond ? { status: 403, body: text } : null;
+    };
+    const outcomes = await Promise.allSettled(["a", "beyond", "b"].map((sub) => client.sign({ sub })));
+    expect(outcomes).toMatchObject([
+      { status: "fulfilled" },
+      { reason: { code: "scope_exceeded" } },
+      { status: "fulfilled" },
+    ]);
+  });
+
   it("are refused together where the API token is", async () => {
     const hurried = world.open({ apiToken, random: () => 0 });
     await hurried.sign({});
