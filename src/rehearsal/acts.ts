@@ -107,13 +107,15 @@ async function revokeInEmergency(stage: Stage): Promise<Emergency> {
   const revokedAt = clock.monotonic();
   if (revoked.earlyEmit || revoked.emitter !== accepted.newKid)
     throw failed("The matured successor did not take over from the revoked key.");
-  await node.command("resume");
   await signedEnough(stage, revoked.emitter);
+  const refusedAfterSeconds = await refusals(stage, revoked, revokedAt);
+  // Not before: the last act is over, and the next key would emit into a play that has ended.
+  await node.command("resume");
   return {
     kid: emitter,
     successor: revoked.emitter,
     boundSeconds: revocationBoundSeconds(POLICY),
-    refusedAfterSeconds: await refusals(stage, revoked, revokedAt),
+    refusedAfterSeconds,
   };
 }
 
