@@ -14,7 +14,7 @@ export type ErrorCode =
   | "clock_implausible" // the machine has lost its time
   // The key-encryption key and the API token
   | "kek_missing" // none configured, or its file is not there
-  | "kek_invalid" // not 32 bytes of base64url, too regular to be random, or the published example
+  | "kek_invalid" // not 32 bytes of base64url, too regular to be random, the published example, or not wrapped by the configured KMS key for this ring
   | "kek_mismatch" // the ring is sealed under another KEK
   | "api_token_invalid" // shorter than 256 bits or not of the expected form
   // API tokens

@@ -18,6 +18,8 @@
  * const { token } = await keys.sign({ sub: "user-1", aud: "orders" });
  * ```
  *
+ * Where another process turns the ring over, {@link openSigner} signs with it and needs only to read.
+ *
  * - `keyturn/verifier` verifies tokens by a JWKS, this one or any other, and bears its outages.
  * - `keyturn/http` serves a manager as a Hono app: JWKS, discovery, health, signing.
  * - `keyturn/node` adds the file store, the schedule and a whole configured server.
@@ -46,6 +48,7 @@ export type { Adoption } from "./manager/adopt.ts";
 export type { Command, Commands, Outcome, RevokeOutcome, RotateOutcome } from "./manager/commands.ts";
 export type { Exporter, ExportOrder, ExportOutcome } from "./manager/export-key.ts";
 export { createKeyManager, type KeyManager, type KeyManagerOptions } from "./manager/manager.ts";
+export { type Later, openSigner, type RingSigner, type SignerOptions } from "./manager/ring-signer.ts";
 export type { Anchor } from "./manager/snapshot.ts";
 export type { KeyStatus, Status } from "./manager/status.ts";
 export type { Probe, TickResult } from "./manager/tick.ts";

@@ -12,6 +12,8 @@ import type { KeyturnEvent, OnEvent } from "../telemetry/events.ts";
 import { type ApiToken, type ApiTokenView, callerOf, isLive, viewOf } from "./api-token.ts";
 import type { Authenticate, Caller } from "./caller.ts";
 import { committer } from "./commit.ts";
+import { paceOf } from "./few-commits.ts";
+import { followsBook } from "./follows.ts";
 import { bookHolder } from "./held-book.ts";
 import { parseRotationOrder, parseTokenOrder, type RotationOrder, type TokenOrder } from "./order.ts";
 import { type Pause, paced } from "./paced.ts";
@@ -121,7 +123,10 @@ export interface ApiTokens {
   revoke(id: string, order: RevokeOrder): Promise<Revoked>;
   /** Moves the book to the preferred KEK. Successors given out before are not told again once the old KEK is gone. */
   rewrap(): Promise<{ readonly changed: boolean }>;
-  /** Writes down last uses, in one commit at most. A node calls it each minute. Failures are told as events. */
+  /**
+   * Writes down last uses, in one commit at most; on a store that bears few, not within an hour of any other
+   * commit to the book. A node calls it each minute. Failures are told as events.
+   */
   flush(): Promise<void>;
 }
 
@@ -139,6 +144,7 @@ export async function createApiTokens(options: ApiTokensOptions): Promise<ApiTok
   const { store, keks, clock = systemClock, onEvent = () => {}, pause = timer } = options;
   const { ring, leaseSeconds = LEASE_SECONDS_DEFAULT, mustRead = true } = options;
   const [kek] = keks;
+  store.judgeBy?.(followsBook(keks, ring));
   const holder = bookHolder({ store, keks, ring, clock, onEvent });
   const commit = committer({ store, kek, clock, holder, empty: emptyBook(randomTokenBookId(), ring) });
   const look = paced(() => holder.reload(), LOOK_EVERY_SECONDS, clock, pause);
@@ -146,6 +152,7 @@ export async function createApiTokens(options: ApiTokensOptions): Promise<ApiTok
   const openedAt = readingOf(clock);
   const now = () => holder.judgedAt(readingOf(clock));
   const firstRead = holder.reload();
+  const pace = paceOf(store.writesEverySeconds);
   await (mustRead ? firstRead : firstRead.catch(nothing));
 
   async function authenticate(presented: string): Promise<Caller | null> {
@@ -184,10 +191,11 @@ export async function createApiTokens(options: ApiTokensOptions): Promise<ApiTok
     async issue({ by, ...wanted }) {
       const actor = printable("An actor", by);
       const order = parseTokenOrder(wanted);
+      pace.assertLifetime(order.expiresInSeconds);
       const token = await tokenText(randomApiTokenBytes());
       const value = { id: randomApiTokenId(), hash: await hashOf(token) };
       const { book } = await commit(async (base, _, decidedAt) =>
-        tokenOf(base, value.id) === null ? issue(base, value, order, decidedAt) : null,
+        tokenOf(base, value.id) === null ? issue(pace.along(base, usedAt), value, order, decidedAt) : null,
       );
       const made = entryOf(book, value.id);
       tell("issued", made, actor);
@@ -199,9 +207,10 @@ export async function createApiTokens(options: ApiTokensOptions): Promise<ApiTok
       const newId = randomApiTokenId();
       const { book, changed } = await commit(async (base, under, decidedAt) => {
         const from = tokenOf(base, id);
+        pace.assertRotatable(from, decidedAt);
         const toId = idInLine(from?.line ?? id, newId);
         const text = from === null ? "" : await successorText(under, base.id, from, toId);
-        return rotate(base, id, { id: toId, hash: await hashOf(text) }, order, decidedAt);
+        return rotate(pace.along(base, usedAt), id, { id: toId, hash: await hashOf(text) }, order, decidedAt);
       });
       const from = entryOf(book, id);
       const successor = entryOf(book, from.successor ?? "");
@@ -216,7 +225,7 @@ export async function createApiTokens(options: ApiTokensOptions): Promise<ApiTok
       let live: readonly ApiToken[] = [];
       const { book, changed } = await commit(async (base, _, decidedAt) => {
         const ids = line ? [id, ...lineOf(base, id).map((token) => token.id)] : [id];
-        const next = revoke(base, ids, because, decidedAt);
+        const next = revoke(pace.along(base, usedAt), ids, because, decidedAt);
         if (next !== null)
           live = base.tokens.filter((token) => ids.includes(token.id) && isLive(token, decidedAt));
         return next;
@@ -231,7 +240,11 @@ export async function createApiTokens(options: ApiTokensOptions): Promise<ApiTok
       const { changed } = await commit(async (base) => (isUnder() ? null : base), kek);
       return { changed };
     },
-    flush: () => commit(async (base) => touched(base, usedAt)).then(forgetGone, failedToWrite),
+    flush: () =>
+      commit(async (base, _, decidedAt) => touched(base, usedAt, decidedAt - pace.restSeconds)).then(
+        forgetGone,
+        failedToWrite,
+      ),
   };
 
   /** Of tokens that are no more, nobody asks when they were used. */

@@ -29,11 +29,16 @@ export async function sealBook(book: TokenBook, kek: Kek): Promise<SealedBook> {
 }
 
 /**
- * Reads a stored document. `keks` are those in use, `ring` the id of the ring that it must stand beside.
+ * Reads a stored document. `keks` are those in use, `ring` the id of the ring that it must stand beside
+ * (null: any).
  *
  * @throws KeyturnError `api_tokens_corrupt`, `kek_mismatch`, `api_tokens_tampered`
  */
-export async function openBook(document: string, keks: readonly Kek[], ring: string): Promise<OpenedBook> {
+export async function openBook(
+  document: string,
+  keks: readonly Kek[],
+  ring: string | null,
+): Promise<OpenedBook> {
   const decoded = decodeBook(document);
   const kek = keks.find(({ id }) => id === decoded.kek);
   if (kek === undefined) throw mismatch(decoded.kek, keks);
@@ -47,7 +52,7 @@ export async function openBook(document: string, keks: readonly Kek[], ring: str
       },
     );
   }
-  if (decoded.book.ring !== ring) throw ofAnotherRing(decoded.book.ring, ring);
+  if (ring !== null && decoded.book.ring !== ring) throw ofAnotherRing(decoded.book.ring, ring);
   return { book: decoded.book, kek, mac: decoded.mac };
 }
 

@@ -98,13 +98,28 @@ export function revoke(
 /**
  * Writes down when tokens were used last; null when what is written is near enough, or where there is no
  * room: nothing is forgotten for it.
+ *
+ * @param restingSince where commits are few: there is none for this alone where the book has changed, or a
+ *   use was written, later than then. All nodes see those instants, so the whole fleet keeps to it.
  */
-export function touched(book: TokenBook, usedAt: ReadonlyMap<string, number>): TokenBook | null {
+export function touched(
+  book: TokenBook,
+  usedAt: ReadonlyMap<string, number>,
+  restingSince: number = Number.POSITIVE_INFINITY,
+): TokenBook | null {
+  const writtenAt = Math.max(book.committedAt, ...book.tokens.map(({ lastUsedAt }) => lastUsedAt ?? 0));
+  if (writtenAt > restingSince) return null;
   const isDue = ({ id, lastUsedAt }: ApiToken) =>
     (usedAt.get(id) ?? 0) >= (lastUsedAt ?? 0) + LAST_USED_STEP_SECONDS;
   if (!book.tokens.some(isDue)) return null;
+  const next = withUses(book, usedAt);
+  return isRoomFor(next.tokens) ? next : null;
+}
+
+/** The same book with later uses in it: what a commit for something else can take along. */
+export function withUses(book: TokenBook, usedAt: ReadonlyMap<string, number>): TokenBook {
   const tokens = book.tokens.map((token) => ({ ...token, lastUsedAt: laterUse(token, usedAt) }));
-  return isRoomFor(tokens) ? { ...book, tokens } : null;
+  return { ...book, tokens };
 }
 
 /** When a token was used last, by the book and by whoever has seen it since. */

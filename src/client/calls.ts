@@ -1,7 +1,8 @@
 /** Requests that are made again when they fail, as long as there is a point in it. */
+
+import { type BackOff, fullJitterSeconds } from "../back-off.ts";
 import type { Clock } from "../clock.ts";
 import { KeyturnError } from "../errors.ts";
-import { type BackOff, fullJitterSeconds } from "./back-off.ts";
 import { BREAKER_FAILURES, BREAKER_SECONDS, type Breaker } from "./breaker.ts";
 import type { OnClientEvent } from "./events.ts";
 import type { ServiceAnswer } from "./service.ts";

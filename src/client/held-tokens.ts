@@ -3,11 +3,12 @@
  * that its token store and its options have. Presented in that order until one is accepted: a node of
  * the service may not have heard of a successor yet, and another process may have put a later one away.
  */
+
+import { type BackOff, fullJitterSeconds } from "../back-off.ts";
 import type { Clock } from "../clock.ts";
 import { withinSeconds } from "../deadline.ts";
 import { KeyturnError } from "../errors.ts";
 import { apiTokenFrom, type Known, LOOK_SECONDS } from "./api-token.ts";
-import { type BackOff, fullJitterSeconds } from "./back-off.ts";
 import type { ClientConfig } from "./config.ts";
 import type { TokenOrigin } from "./events.ts";
 import type { ServiceAnswer } from "./service.ts";

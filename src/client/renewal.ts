@@ -3,10 +3,11 @@
  * ahead of its end, and puts that away. Done in the background, by a timer and whenever someone signs,
  * so that it goes on in runtimes that keep no timers. It may fail for as long as the token lasts.
  */
+
+import { type BackOff, fullJitterSeconds } from "../back-off.ts";
 import { readingOf, secondsSince } from "../clock.ts";
 import { type ErrorCode, isKeyturnError, KeyturnError } from "../errors.ts";
 import { type Known, LOOK_SECONDS, leadSecondsOf, renewAfterSeconds, secondsLeft } from "./api-token.ts";
-import { type BackOff, fullJitterSeconds } from "./back-off.ts";
 import type { Calls } from "./calls.ts";
 import type { ClientConfig } from "./config.ts";
 import type { HeldToken, HeldTokens } from "./held-tokens.ts";

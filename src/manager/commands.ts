@@ -16,6 +16,7 @@ import type { Decide } from "./commit.ts";
 import { freshKey } from "./fresh-key.ts";
 import { assertMeant, assertSpared } from "./precondition.ts";
 import type { Snapshot } from "./snapshot.ts";
+import { assertBorne } from "./store-pace.ts";
 import { isBehind, type Node } from "./tick.ts";
 
 /** Who commands, and why. Both go into the audit record. */
@@ -195,6 +196,7 @@ export function commands(node: Node, adopt: (policy: RotationPolicy) => void): C
 
     async applyPolicy(input, command = {}) {
       const policy = parsePolicy(input);
+      assertBorne(policy, node.store);
       const applied = await outcome(
         onRing(({ ring }, now) => rules.applyPolicy(ring, policy, now), command),
         causeOf(command),

@@ -52,7 +52,11 @@ export function committer(options: {
 
   async function retrying(decide: Decide, cause: AuditCause, kek?: Kek): Promise<Committed> {
     // Tries whose answer was lost. One that is not to be seen may still be on its way.
-    const lost: { readonly ring: KeyRing; readonly event: AuditEvent; readonly decidedAt: Reading }[] = [];
+    const lost: (Lost & {
+      readonly ring: KeyRing;
+      readonly event: AuditEvent;
+      readonly decidedAt: Reading;
+    })[] = [];
     const orUnknown = (error: unknown): never => {
       throw lost.length === 0 ? error : unknown(error);
     };
@@ -72,22 +76,24 @@ export function committer(options: {
       const next = await recorded(base?.ring ?? null, change, now, cause);
       const sealedWith = kek ?? base?.kek ?? options.kek;
       const outcome = await attempt(base, next, sealedWith, decidedAt).catch(orUnknown);
-      if (outcome === "unknown") lost.push({ ring: next, event: change.event, decidedAt });
+      if (outcome !== "conflict" && "because" in outcome)
+        lost.push({ ...outcome, ring: next, event: change.event, decidedAt });
       else if (outcome !== "conflict") return { snapshot: outcome, event: change.event };
     }
-    if (lost.length > 0) throw unknown();
+    const last = lost.at(-1);
+    if (last !== undefined) throw unknown(last.because);
     throw new KeyturnError("conflict", `Other nodes committed first, ${ATTEMPTS_MAX} times in a row.`, {
       fix: "Try again. If this lasts, more writers share the ring than its policy has work for.",
     });
   }
 
-  /** The snapshot of `next` once it is committed. Unknown: the answer was lost, and only the store can tell. */
+  /** The snapshot of `next` once it is committed. */
   async function attempt(
     base: Snapshot | null,
     next: KeyRing,
     kek: Kek,
     decidedAt: Reading,
-  ): Promise<Snapshot | "conflict" | "unknown"> {
+  ): Promise<Snapshot | "conflict" | Lost> {
     if (base === null) assertRing(next);
     else assertSuccession(base.ring, next);
     const ready = await snapshots.ready({ ring: next, kek });
@@ -96,7 +102,7 @@ export function committer(options: {
       const revision = await store.replace(document, base?.revision ?? null);
       return snapshots.adopt(ready, revision, decidedAt, base);
     } catch (error) {
-      if (isKeyturnError(error, "commit_unknown")) return "unknown";
+      if (isKeyturnError(error, "commit_unknown")) return { because: error };
       if (!isKeyturnError(error, "conflict")) throw error;
       onEvent({ type: "conflict" });
       return "conflict";
@@ -112,12 +118,18 @@ export function committer(options: {
   return (decide, cause, kek) => inTurn(() => retrying(decide, cause, kek));
 }
 
-function unknown(cause?: unknown): KeyturnError {
+/** A try whose answer was lost: only the store can tell what became of it. */
+interface Lost {
+  readonly because: unknown;
+}
+
+function unknown(cause: unknown): KeyturnError {
+  const told = isKeyturnError(cause) ? cause : null;
   return new KeyturnError(
     "commit_unknown",
-    "The commit may or may not have happened; the store cannot tell now.",
+    `The commit may or may not have happened; the store cannot tell now.${told === null ? "" : ` ${told.message}`}`,
     {
-      fix: "Nothing was lost. When the store answers again, `keyturn status` shows which; repeat the command.",
+      fix: `${told === null ? "" : `${told.fix} `}Nothing was lost: \`keyturn status\` shows which; repeat the command.`,
       cause,
     },
   );

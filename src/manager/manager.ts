@@ -19,8 +19,10 @@ import { type Commands, causeOf, commands } from "./commands.ts";
 import { committer } from "./commit.ts";
 import { createRing } from "./create.ts";
 import { type Exporter, exporter } from "./export-key.ts";
+import { followsRing } from "./follows.ts";
 import { type Anchor, ageSeconds, type Snapshot, snapshotHolder } from "./snapshot.ts";
 import { type Status, statusOf } from "./status.ts";
+import { assertBorne } from "./store-pace.ts";
 import { type Probe, type Ticker, type TickResult, ticker } from "./tick.ts";
 import { type Claims, lifetimeOf, payloadOf, type SignedToken, type SignOptions } from "./token.ts";
 import { witness } from "./witness.ts";
@@ -96,7 +98,9 @@ export async function createKeyManager(options: KeyManagerOptions): Promise<KeyM
   assertPlausible(clock);
   const issuer = parseIssuer(options.issuer);
   const keks = await parseKeks(options);
+  store.judgeBy?.(followsRing(keks));
   const policy = options.policy === undefined ? null : parsePolicy(options.policy);
+  if (policy !== null) assertBorne(policy, store);
 
   const seen = witness();
   const { anchor } = options;
@@ -105,6 +109,7 @@ export async function createKeyManager(options: KeyManagerOptions): Promise<KeyM
   const ring = () => snapshots.current()?.ring ?? null;
   const { probe, auditRoom, stepsOn = async () => true } = options;
   const node = {
+    store,
     policy,
     kek: keks[0],
     clock,
@@ -120,7 +125,9 @@ export async function createKeyManager(options: KeyManagerOptions): Promise<KeyM
 
   if ((await snapshots.reload()) === null) {
     if (options.createIfMissing === false) throw ringMissing(store);
-    await create(policy ?? parsePolicy({}));
+    const first = policy ?? parsePolicy({});
+    assertBorne(first, store);
+    await create(first);
   }
 
   async function create(first: RotationPolicy): Promise<void> {

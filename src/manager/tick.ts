@@ -6,6 +6,7 @@ import { nextDueAt, nextStep, type Step } from "../ring/plan.ts";
 import type { RotationPolicy } from "../ring/policy.ts";
 import type { KeyRing } from "../ring/ring.ts";
 import * as rules from "../ring/step.ts";
+import type { RingStore } from "../store/store.ts";
 import type { BlockedBecause, OnEvent } from "../telemetry/events.ts";
 import type { AuditRoomOf } from "./audit-hold.ts";
 import type { Commit } from "./commit.ts";
@@ -18,6 +19,7 @@ export type Probe = () => Promise<readonly string[]>;
 
 /** What a tick and the commands need of their node. */
 export interface Node {
+  readonly store: Pick<RingStore, "writesEverySeconds" | "description">;
   /** The policy that the node is configured with; null when it takes the ring's. */
   readonly policy: RotationPolicy | null;
   readonly kek: Kek;

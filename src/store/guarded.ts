@@ -46,6 +46,7 @@ export function guardedStore(store: RingStore, clock: Pick<Clock, "monotonic">):
   return {
     description: store.description,
     ...(store.ephemeral === undefined ? {} : { ephemeral: store.ephemeral }),
+    ...(store.writesEverySeconds === undefined ? {} : { writesEverySeconds: store.writesEverySeconds }),
     load: () =>
       asked(
         LOAD_SECONDS_MAX,
@@ -58,6 +59,7 @@ export function guardedStore(store: RingStore, clock: Pick<Clock, "monotonic">):
         () => inDoubt(store),
         () => store.replace(document, expected),
       ),
+    judgeBy: (accepts) => store.judgeBy?.(accepts),
   };
 }
 

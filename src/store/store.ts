@@ -12,6 +12,12 @@ export interface RingStore {
   readonly ephemeral?: boolean;
 
   /**
+   * What the store bears in the long run: one commit in that many seconds. A store that bears any number
+   * leaves it out.
+   */
+  readonly writesEverySeconds?: number;
+
+  /**
    * Reads the newest committed document.
    *
    * @returns `null` only when the store has answered that there is no ring.
@@ -29,7 +35,19 @@ export interface RingStore {
    *   reloads and looks); `store_unavailable`, `store_permission`, `store_full` when it did not.
    */
   replace(document: string, expected: string | null): Promise<string>;
+
+  /**
+   * Whoever knows the KEK tells how a successor that another node left half done is judged, before it
+   * commits. A store whose commits are never half done leaves it out.
+   */
+  judgeBy?(accepts: Accepts): void;
 }
+
+/**
+ * Whether `successor`, which another node left half done, may be made the ring in place of `base`
+ * (null: there is none yet).
+ */
+export type Accepts = (successor: string, base: string | null) => Promise<boolean>;
 
 export interface Stored {
   /** The document as it was given to `replace`, to the byte. */

@@ -25,7 +25,9 @@ export function watchedStore(store: RingStore, clock: Clock, onEvent: OnEvent): 
   return {
     description: store.description,
     ...(store.ephemeral === undefined ? {} : { ephemeral: store.ephemeral }),
+    ...(store.writesEverySeconds === undefined ? {} : { writesEverySeconds: store.writesEverySeconds }),
     load: () => timed("load", () => store.load()),
     replace: (document, expected) => timed("replace", () => store.replace(document, expected)),
+    judgeBy: (accepts) => store.judgeBy?.(accepts),
   };
 }

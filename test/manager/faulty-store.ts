@@ -125,6 +125,7 @@ export function faultyStore(there: RingStore): FaultyStore {
   const handle: FaultyStore = {
     description: there.description,
     ...(there.ephemeral === undefined ? {} : { ephemeral: there.ephemeral }),
+    ...(there.writesEverySeconds === undefined ? {} : { writesEverySeconds: there.writesEverySeconds }),
     down: false,
     lagsAt: null,
     staleReads: [],

@@ -6,6 +6,7 @@ import { fileStoreUnderFire } from "./file-store.ts";
 import { fuzzing } from "./fuzz.ts";
 import { models } from "./model.ts";
 import { plantedBugs } from "./planted-bugs.ts";
+import { secretsManager } from "./secrets-manager.ts";
 import type { Row, Section } from "./section.ts";
 import { simulation } from "./simulation.ts";
 import { tightness } from "./tightness.ts";
@@ -17,6 +18,7 @@ const SECTIONS: Readonly<Record<string, Section>> = {
   tightness,
   "clock-jumps": clockJumps,
   "file-store": fileStoreUnderFire,
+  "secrets-manager": secretsManager,
   model: models,
   fuzz: fuzzing,
   canary,

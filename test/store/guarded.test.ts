@@ -8,6 +8,7 @@ import {
   REST_SECONDS,
 } from "../../src/store/guarded.ts";
 import { memoryStore } from "../../src/store/memory.ts";
+import type { Accepts } from "../../src/store/store.ts";
 import { storeContract } from "../../src/testing/index.ts";
 import { manualClock } from "../manager/manual-clock.ts";
 
@@ -40,6 +41,15 @@ describe("guardedStore", () => {
     clock.advance(REST_SECONDS);
     expect(await guarded.load()).toBeNull();
     expect(await guarded.load()).toBeNull();
+  });
+
+  it("hands on how a half-done successor is judged, to a store that asks", async () => {
+    const judges: unknown[] = [];
+    const inner = { ...memoryStore(), judgeBy: (accepts: Accepts) => judges.push(accepts) };
+    const accepts = async () => true;
+    guardedStore(inner, manualClock()).judgeBy?.(accepts);
+    guardedStore(memoryStore(), manualClock()).judgeBy?.(accepts);
+    expect(judges).toEqual([accepts]);
   });
 
   it("takes a conflict for an answer", async () => {

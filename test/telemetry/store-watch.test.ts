@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { KeyturnError } from "../../src/errors.ts";
 import { memoryStore } from "../../src/store/memory.ts";
-import type { RingStore } from "../../src/store/store.ts";
+import type { Accepts, RingStore } from "../../src/store/store.ts";
 import type { KeyturnEvent } from "../../src/telemetry/events.ts";
 import { watchedStore } from "../../src/telemetry/store-watch.ts";
 import { storeContract } from "../../src/testing/store-contract.ts";
@@ -31,6 +31,15 @@ function slow(clock: ReturnType<typeof manualClock>): RingStore {
     },
   };
 }
+
+it("hands on how a half-done successor is judged, to a store that asks", async () => {
+  const judges: unknown[] = [];
+  const inner = { ...memoryStore(), judgeBy: (accepts: Accepts) => judges.push(accepts) };
+  const accepts = async () => true;
+  watchedStore(inner, manualClock(), () => {}).judgeBy?.(accepts);
+  watchedStore(memoryStore(), manualClock(), () => {}).judgeBy?.(accepts);
+  expect(judges).toEqual([accepts]);
+});
 
 it("tells how long each call took and how it ended, and hands on what came", async () => {
   const clock = manualClock();

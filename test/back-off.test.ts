@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { fullJitterSeconds } from "../../src/client/back-off.ts";
+import { fullJitterSeconds } from "../src/back-off.ts";
 
 const BACK_OFF = { firstSeconds: 0.1, mostSeconds: 2 };
 

@@ -1,3 +1,5 @@
+/** Tries that are spread out, so that whoever fails is not asked by everybody at once. */
+
 /** How long to leave a service alone that has just failed. */
 export interface BackOff {
   readonly firstSeconds: number;

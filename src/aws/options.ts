@@ -1,0 +1,52 @@
+/** What every service of AWS is asked with: where it is, and as whom. */
+import { KeyturnError } from "../errors.ts";
+import { isSafeUrl } from "../safe-url.ts";
+
+export interface AwsCredentials {
+  readonly accessKeyId: string;
+  readonly secretAccessKey: string;
+  readonly sessionToken?: string;
+  /** When they have to be asked for again. */
+  readonly expiration?: Date;
+}
+
+export interface AwsOptions {
+  /** Default: that of the ARN, else what the SDK finds (AWS_REGION, the shared configuration). */
+  readonly region?: string;
+  /** Where the service is, if not at its usual place: https, or http on loopback. */
+  readonly endpoint?: string;
+  /** Default: what the SDK finds (environment, shared configuration, the role of task, pod or instance). */
+  readonly credentials?: AwsCredentials | (() => Promise<AwsCredentials>);
+}
+
+/** As the constructors of the SDK's clients take it. A client makes every request once. */
+export interface ClientSettings extends AwsOptions {
+  readonly maxAttempts: 1;
+}
+
+export function clientSettings({ region, endpoint, credentials }: AwsOptions): ClientSettings {
+  return {
+    maxAttempts: 1,
+    ...(region === undefined ? {} : { region }),
+    ...(endpoint === undefined ? {} : { endpoint }),
+    ...(credentials === undefined ? {} : { credentials }),
+  };
+}
+
+/** For people: where the service is looked for. */
+export function whereOf({ region, endpoint }: AwsOptions): string {
+  return endpoint ?? region ?? "the SDK's own region";
+}
+
+/** @throws KeyturnError `config_invalid` */
+export function assertSafeEndpoint(service: string, endpoint: string | undefined): void {
+  if (endpoint === undefined || (URL.canParse(endpoint) && isSafeUrl(new URL(endpoint)))) return;
+  throw new KeyturnError("config_invalid", `The endpoint of ${service} is no safe URL.`, {
+    fix: "Give an https:// URL, or http:// on this machine, without a password in it.",
+  });
+}
+
+/** In the region of what its ARN names, where no other is set. */
+export function inRegion(options: AwsOptions, regionOfArn: string | null): AwsOptions {
+  return options.region !== undefined || regionOfArn === null ? options : { ...options, region: regionOfArn };
+}
