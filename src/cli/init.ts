@@ -1,9 +1,10 @@
 /** `init`: everything a node needs, made once and never over anything that is there. */
 import { writeFile } from "node:fs/promises";
 import type { Command } from "commander";
-import { CONFIG_FILES, ringFolder } from "../node/config.ts";
+import { CONFIG_FILES } from "../node/config.ts";
 import { openConfigured } from "../node/open.ts";
 import { environmentName, SETTINGS, settingFromText } from "../node/settings.ts";
+import { placeOf } from "../node/store.ts";
 import {
   command,
   configOf,
@@ -40,13 +41,15 @@ export function initCommand(): Command {
       printNote(`the flags are not in ${config.file}; unless you write them there, give them every time`);
     const { ring, generation, emitter } = opened.manager.status();
     const made = [...(imported?.created ?? []), ...opened.created, ...(written === null ? [] : [written])];
+    const place = placeOf(config);
+    const { secretId } = config;
     printResult(
-      { ring, generation, emitter, folder: ringFolder(config), made },
+      { ring, generation, emitter, ...(secretId === null ? { folder: place } : { secretId }), made },
       options["json"] === true,
       () =>
         [
           opened.ringCreated || imported?.ringCreated
-            ? `Ring ${ring} is in ${ringFolder(config)}; ${emitter} emits.`
+            ? `Ring ${ring} is in ${place}; ${emitter} emits.`
             : `Ring ${ring} was there already.`,
           ...made.map((path) => `Made ${path}`),
           "Next: keyturn serve",

@@ -4,12 +4,19 @@ import { Command } from "commander";
 import { KeyturnError } from "../errors.ts";
 import { rehearse } from "../rehearsal/rehearsal.ts";
 import { emittedKids, type Report } from "../rehearsal/report.ts";
+import type { SecretToRehearse } from "../rehearsal/store.ts";
 import type { Moment } from "../rehearsal/timeline.ts";
 import { isVerifierName, VERIFIERS, type VerifierName } from "../rehearsal/verifiers.ts";
 import { type Options, option, usage, withJson } from "./command.ts";
 import { printNote, printResult, shortKid } from "./print.ts";
 
 const NAMES = Object.keys(VERIFIERS) as VerifierName[];
+
+const EXAMPLES = [
+  "keyturn rehearse",
+  "keyturn rehearse --verifiers jose --json",
+  "keyturn rehearse --store aws --secret-id keyturn/ring",
+];
 
 export function rehearseCommand(): Command {
   return withJson(
@@ -20,15 +27,30 @@ export function rehearseCommand(): Command {
           "--verifiers <names>",
           `only these, with commas: ${NAMES.join(", ")}. Default: all that are installed.`,
         ),
-      ),
+      )
+      .addOption(
+        option(
+          "--store <store>",
+          "where its ring is kept: file, in a folder of its own, or aws. Default: file.",
+        ),
+      )
+      .addOption(
+        option(
+          "--secret-id <id>",
+          "with aws: the ring's secret. It is left alone: secrets of that name and -rehearsal-… are made, and deleted at the end.",
+        ),
+      )
+      .addOption(option("--aws-region <region>", "region of the secrets. Default: what the SDK finds."))
+      .addOption(option("--aws-endpoint <url>", "where the service answers. Default: what the SDK finds.")),
   )
-    .addHelpText("after", "\nExamples:\n  keyturn rehearse\n  keyturn rehearse --verifiers jose --json")
+    .addHelpText("after", `\nExamples:\n${EXAMPLES.map((example) => `  ${example}`).join("\n")}`)
     .action(async (options: Options) => {
       const json = options["json"] === true;
       const report = await rehearse({
         cli: fileURLToPath(new URL("./main.js", import.meta.url)),
         environment: environmentOfItsOwn(),
         verifiers: verifiersOf(options["verifiers"]),
+        secret: secretOf(options),
         // The play goes to stdout as it goes on; with --json that is kept for the report.
         onAct: (act) => (json ? printNote(act) : process.stdout.write(`\n${act}\n`)),
         onMoment: (moment) =>
@@ -47,6 +69,23 @@ function verifiersOf(given: Options[string]): VerifierName[] {
     if (isVerifierName(name)) return name;
     throw usage("--verifiers names one that there is not.", `Known are: ${NAMES.join(", ")}.`);
   });
+}
+
+function secretOf({ store, secretId, awsRegion, awsEndpoint }: Options): SecretToRehearse | undefined {
+  if (store === "aws" || store === "aws-secrets-manager") {
+    if (typeof secretId !== "string")
+      throw usage("--secret-id is missing.", "Name the ring's secret, beside which it is to be played.");
+    return {
+      secretId,
+      ...(typeof awsRegion === "string" ? { region: awsRegion } : {}),
+      ...(typeof awsEndpoint === "string" ? { endpoint: awsEndpoint } : {}),
+    };
+  }
+  if (store !== undefined && store !== "file")
+    throw usage("--store names one that there is not.", "Known are: file, aws-secrets-manager (short: aws).");
+  if ([secretId, awsRegion, awsEndpoint].some((given) => given !== undefined))
+    throw usage("An option of AWS is given without it.", "Add --store aws, or leave it out.");
+  return undefined;
 }
 
 /** Settings and secrets of a deployment that may be on this machine have no part in a rehearsal. */
@@ -76,7 +115,7 @@ function described({ atSeconds, event, oldKid, newKid, trigger, reason }: Moment
 }
 
 function describeReport(report: Report): string {
-  const { missing, emergency, honestRejections, revokedRejections, edge, seconds, passed } = report;
+  const { missing, emergency, honestRejections, revokedRejections, edge, seconds, store, passed } = report;
   return [
     "",
     "Tokens verified (and how often: when new, every 2 s, in the last second of their life or the rehearsal's):",
@@ -87,6 +126,7 @@ function describeReport(report: Report): string {
     `An edge cache answered ${edge.served} JWKS requests with ${edge.fetched} fetches.`,
     ...(emergency === null ? [] : describeEmergency(emergency, revokedRejections)),
     `Rejections of honest tokens: ${honestRejections.length}.`,
+    `The ring was kept in ${store}.`,
     `${passed ? "Passed" : "Failed"} in ${Math.round(seconds)} s.`,
   ].join("\n");
 }

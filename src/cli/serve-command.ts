@@ -17,10 +17,11 @@ export function serveCommand(): Command {
       "serve the JWKS, sign for holders of the API token, turn the keys over",
       "keyturn serve --init",
       "keyturn serve --issuer https://auth.example.com --listen 0.0.0.0:3000",
+      "keyturn serve --init --store aws --secret-id keyturn/ring --kek-secret-id keyturn/kek",
     ),
     true,
   )
-    .option("--init", "make what is missing first: folder, KEK, API token, ring")
+    .option("--init", "make what is missing first: folder or secrets, KEK, API token, ring")
     .action(async (options: Options) => {
       const config = await configOf(options);
       const given = { kek: "KEYTURN_KEK" in process.env, apiToken: "KEYTURN_API_TOKEN" in process.env };
@@ -52,7 +53,9 @@ interface Given {
 function welcome({ manager, url, created }: RunningNode, config: Config, given: Given): string {
   const status = manager.status();
   const located = { ...config, issuer: manager.issuer };
-  const kekNote = created.includes(config.kekFile) ? " (just made: keep a backup, apart from the ring)" : "";
+  const kekAt = config.kekSecretId === null ? config.kekFile : `secret ${config.kekSecretId}`;
+  const isNew = created.some((made) => made.includes(config.kekSecretId ?? config.kekFile));
+  const kekNote = isNew ? " (just made: keep a backup, apart from the ring)" : "";
   const token = apiTokenAt(config.apiTokenFile, created, given);
   return [
     "keyturn is serving.",
@@ -62,7 +65,7 @@ function welcome({ manager, url, created }: RunningNode, config: Config, given: 
     `  emitting    ${status.emitter} (${status.alg})`,
     `  next step   ${describeNext(status)}`,
     `  API token   ${token.shown}`,
-    `  KEK         ${given.kek ? "in KEYTURN_KEK" : `${config.kekFile}${kekNote}`}`,
+    `  KEK         ${given.kek ? "in KEYTURN_KEK" : `${kekAt}${kekNote}`}`,
     "",
     "Sign a token:",
     "",

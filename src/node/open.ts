@@ -2,19 +2,19 @@
 import { type ApiTokens, createApiTokens } from "../api-tokens/api-tokens.ts";
 import { systemClock } from "../clock.ts";
 import { createKeyManager, type KeyManager } from "../manager/manager.ts";
-import { fileStore } from "../store/file.ts";
 import { makeFolder } from "../store/file-access.ts";
 import { guardedStore } from "../store/guarded.ts";
-import { type RingStore, ringMissing } from "../store/store.ts";
+import { ringMissing } from "../store/store.ts";
 import type { KeyturnEvent, OnEvent } from "../telemetry/events.ts";
 import { watchedStore } from "../telemetry/store-watch.ts";
-import { apiTokensFolder, createFirstToken } from "./api-tokens.ts";
+import { createFirstToken } from "./api-tokens.ts";
 import { openTrail } from "./audit/open-trail.ts";
 import { auditPositionFile } from "./audit/position.ts";
 import type { AuditTrail } from "./audit/trail.ts";
-import { type Config, ringFolder } from "./config.ts";
+import type { Config } from "./config.ts";
 import { probeOf } from "./probe.ts";
 import { createKek, parseKeks, readAuditToken, readKeks } from "./secrets.ts";
+import { type Kept, storeOf } from "./store.ts";
 
 export interface OpenedRing {
   readonly manager: KeyManager;
@@ -46,7 +46,9 @@ export interface OpenOptions {
 /** @throws KeyturnError as `createKeyManager` and `createApiTokens`, and what reading files can throw. */
 export async function openConfigured(config: Config, options: OpenOptions): Promise<OpenedRing> {
   const { environment } = options;
-  const store = storeIn(ringFolder(config), options);
+  const guarded = (which: Kept) =>
+    watchedStore(guardedStore(storeOf(config, which), systemClock), systemClock, options.onEvent);
+  const store = guarded("ring");
   // A ring without its KEK must not get a new one: nothing is made where a ring is.
   const missing = (await store.load()) === null;
   if (missing && !options.create) throw ringMissing(store);
@@ -81,7 +83,7 @@ export async function openConfigured(config: Config, options: OpenOptions): Prom
   });
   const apiTokens = () =>
     createApiTokens({
-      store: storeIn(apiTokensFolder(config), options),
+      store: guarded("api-tokens"),
       ring: manager.ring().id,
       keks,
       mustRead: options.runs === "command",
@@ -90,10 +92,6 @@ export async function openConfigured(config: Config, options: OpenOptions): Prom
     });
   const first = options.create ? await createFirstToken(config, apiTokens, environment) : [];
   return { manager, apiTokens, trail, onEvent, created: [...created, ...first], ringCreated };
-}
-
-function storeIn(folder: string, { onEvent }: OpenOptions): RingStore {
-  return watchedStore(guardedStore(fileStore(folder), systemClock), systemClock, onEvent);
 }
 
 async function trailOf(

@@ -1,44 +1,113 @@
 /**
- * KEK and tokens: from the environment, or from files that only their owner can read. A value
- * taken from the environment is deleted there, so that no child process, crash report or later
+ * KEK and tokens: from the environment, from a secret, or from files that only their owner can read. A
+ * value taken from the environment is deleted there, so that no child process, crash report or later
  * dump of the environment shows it.
  */
-import { existsSync } from "node:fs";
-import { readFile } from "node:fs/promises";
-import { dirname } from "node:path";
+import type { AwsOptions } from "../aws/options.ts";
+import { regionOf } from "../aws/secret-id.ts";
 import { KeyturnError } from "../errors.ts";
-import { generateKek, type Kek, parseKek } from "../keys/kek.ts";
-import { createFileOnce } from "../store/create-file.ts";
-import { accessError, assertPrivate, makeFolder } from "../store/file-access.ts";
+import { kmsKek } from "../kek/kms.ts";
+import { secretKek } from "../kek/secrets-manager.ts";
+import { clearKek, type KekPlace, type KekSource, type KekTexts } from "../kek/source.ts";
+import { type Kek, parseKek } from "../keys/kek.ts";
 import type { Config, SECRET_VARIABLES } from "./config.ts";
+import { kekFile, readSecretFile } from "./kek-file.ts";
 
-export interface KekTexts {
-  readonly kek: string;
-  readonly previousKek: string | null;
-}
+export type KekSettings = Pick<
+  Config,
+  "issuer" | "kekFile" | "previousKekFile" | "kekSecretId" | "kmsKeyId" | "awsRegion" | "awsEndpoint"
+>;
 
 type Environment = Record<string, string | undefined>;
 type SecretVariable = (typeof SECRET_VARIABLES)[number];
 
-/** @throws KeyturnError `kek_missing`, `store_permission` */
-export async function readKeks(config: Config, environment: Environment): Promise<KekTexts> {
-  const kek = (await fromEither("KEYTURN_KEK", config.kekFile, environment)) ?? null;
-  if (kek === null) {
-    throw new KeyturnError(
-      "kek_missing",
-      `There is no key-encryption key in ${config.kekFile} nor in KEYTURN_KEK.`,
-      {
-        fix: "Put the KEK of this ring there. Without it the ring cannot be opened; a new one does not help.",
-      },
-    );
+/**
+ * Where this node's KEK comes from: the environment wins over a secret, which wins over a file. Where there
+ * is a KMS key, it has wrapped whichever it is.
+ *
+ * @param environment What is read of it is deleted there.
+ * @throws KeyturnError `config_invalid`
+ */
+export function kekSourceOf(config: KekSettings, environment: Environment): KekSource {
+  const place = kekPlaceOf(config, environment);
+  const { kmsKeyId, issuer } = config;
+  if (kmsKeyId === null) return clearKek(place);
+  const context = { ring: issuer, schema: "1" } as const;
+  return kmsKek({ keyId: kmsKeyId, context, wrapped: place, ...awsOptionsFor(kmsKeyId, config) });
+}
+
+function kekPlaceOf(config: KekSettings, environment: Environment): KekPlace {
+  const { kekSecretId } = config;
+  // Decided once: what is read is deleted, and must not let a file take its place then.
+  if (environment["KEYTURN_KEK"] !== undefined) {
+    const place: KekPlace = { description: "KEYTURN_KEK", read: async () => textsIn(environment) };
+    return withPrevious(place, config, environment);
   }
-  return { kek, previousKek: await fromEither("KEYTURN_PREVIOUS_KEK", config.previousKekFile, environment) };
+  const place =
+    kekSecretId === null
+      ? kekFile(config.kekFile)
+      : secretKek({ secretId: kekSecretId, ...awsOptionsFor(kekSecretId, config) });
+  return withPrevious(place, config, environment);
+}
+
+function textsIn(environment: Environment): KekTexts | null {
+  const kek = taken("KEYTURN_KEK", environment);
+  return kek === null ? null : { kek, previousKek: null };
+}
+
+/** What was configured as the KEK before wins over what the place has as such. */
+function withPrevious(place: KekPlace, { previousKekFile }: KekSettings, environment: Environment): KekPlace {
+  return {
+    ...place,
+    async read() {
+      const texts = await place.read();
+      if (texts === null) return null;
+      const previous = await fromEither("KEYTURN_PREVIOUS_KEK", previousKekFile, environment);
+      return previous === null ? texts : { kek: texts.kek, previousKek: previous };
+    },
+  };
+}
+
+/** What is named by its ARN may be in a region of its own. */
+export function awsOptionsFor(
+  id: string,
+  { awsRegion, awsEndpoint }: Pick<KekSettings, "awsRegion" | "awsEndpoint">,
+): AwsOptions {
+  const region = id.startsWith("arn:") ? regionOf(id) : awsRegion;
+  return {
+    ...(region === null ? {} : { region }),
+    ...(awsEndpoint === null ? {} : { endpoint: awsEndpoint }),
+  };
+}
+
+/** @throws KeyturnError `kek_missing`, and what its source throws */
+export async function readKeks(config: KekSettings, environment: Environment): Promise<KekTexts> {
+  const source = kekSourceOf(config, environment);
+  const texts = await source.read();
+  if (texts !== null) return texts;
+  throw new KeyturnError(
+    "kek_missing",
+    `There is no key-encryption key in ${source.description} nor in KEYTURN_KEK.`,
+    {
+      fix: "Put the KEK of this ring there. Without it the ring cannot be opened; a new one does not help.",
+    },
+  );
 }
 
 /** The KEKs themselves, the preferred one first. @throws KeyturnError `kek_invalid` */
 export async function parseKeks({ kek, previousKek }: KekTexts): Promise<[Kek, ...Kek[]]> {
   const preferred = await parseKek(kek);
   return previousKek === null ? [preferred] : [preferred, await parseKek(previousKek)];
+}
+
+/**
+ * Makes the KEK if there is none, and returns what was made: the path of the file, or which secret. Of two
+ * that do so at once, one wins.
+ */
+export async function createKek(config: KekSettings, environment: Environment): Promise<string[]> {
+  const source = kekSourceOf(config, environment);
+  const isMade = (await source.create?.()) ?? false;
+  return isMade ? [source.description] : [];
 }
 
 /** An API token that keyturn did not issue, or the first one that it did; null when there is none. */
@@ -51,35 +120,17 @@ export function readAuditToken(config: Config, environment: Environment): Promis
   return fromEither("KEYTURN_AUDIT_TOKEN", config.auditTokenFile, environment);
 }
 
-/** Makes the KEK if there is none, and returns the paths that were made. Of two that do so at once, one wins. */
-export function createKek(config: Config, environment: Environment): Promise<string[]> {
-  return createUnlessGiven("KEYTURN_KEK", config.kekFile, generateKek, environment);
-}
-
-async function createUnlessGiven(
-  variable: SecretVariable,
-  file: string,
-  generate: () => string,
-  environment: Environment,
-): Promise<string[]> {
-  if (environment[variable] !== undefined || existsSync(file)) return [];
-  await makeFolder(dirname(file));
-  return (await createFileOnce(file, `${generate()}\n`)) === "created" ? [file] : [];
-}
-
 /** The variable wins over the file, as everywhere in the configuration. */
 async function fromEither(
   variable: SecretVariable,
   file: string | null,
   environment: Environment,
 ): Promise<string | null> {
+  return taken(variable, environment) ?? (await readSecretFile(file));
+}
+
+function taken(variable: SecretVariable, environment: Environment): string | null {
   const value = environment[variable];
   delete environment[variable];
-  if (value !== undefined) return value.trim();
-  if (file === null || !existsSync(file)) return null;
-  await assertPrivate(file);
-  const text = await readFile(file, "utf8").catch((error: unknown) => {
-    throw accessError(error, `read ${file}`, `chmod 0600 ${file}`);
-  });
-  return text.trim();
+  return value?.trim() ?? null;
 }

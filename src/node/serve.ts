@@ -22,7 +22,7 @@ import { startSchedule } from "./schedule.ts";
 import { readApiToken } from "./secrets.ts";
 import { appListener, close, createHttpServer, listen, listenerOf } from "./server.ts";
 import { flagName } from "./settings.ts";
-import { stepsSwitch } from "./steps-switch.ts";
+import { stepsNow, stepsSwitch } from "./steps-switch.ts";
 
 export interface ServeOptions {
   readonly config: Config;
@@ -111,11 +111,15 @@ export async function serve(options: ServeOptions): Promise<RunningNode> {
     adminServer?.serve(admin);
     ready(isShared ? byCaller(config.listen, publicly, beside(publicly, admin)) : publicly);
 
+    const writesUnasked = stepsNow(config, reread);
+    const flush = async () => {
+      if (await writesUnasked()) await apiTokens.flush();
+    };
     const watch = config.probe ? publicationWatch({ manager, probe: probeOf(located), onEvent }) : null;
     const schedule = startSchedule(manager, config.tickSchedule, onEvent, {
       tick: async () => {
         trail.catchUp(manager.ring());
-        await Promise.all([apiTokens.flush(), watch?.()]);
+        await Promise.all([flush(), watch?.()]);
       },
       refresh: () => apiTokens.refresh(),
     });
@@ -130,7 +134,7 @@ export async function serve(options: ServeOptions): Promise<RunningNode> {
       async stop() {
         const closed = [close(server, STOP_GRACE_MILLISECONDS), adminServer?.stop(STOP_GRACE_MILLISECONDS)];
         await Promise.all([schedule.stop(), ...closed]);
-        await Promise.all([apiTokens.flush(), trail.stop()]);
+        await Promise.all([flush(), trail.stop()]);
         log.info("stopped");
       },
     };
@@ -150,7 +154,7 @@ function beside(publicly: RequestListener, admin: RequestListener): RequestListe
 }
 
 async function warningsOf(config: Config, manager: KeyManager): Promise<string[]> {
-  const fileSystem = await fileSystemWarning(ringFolder(config));
+  const fileSystem = config.store === "file" ? await fileSystemWarning(ringFolder(config)) : null;
   return [
     ...(fileSystem === null ? [] : [fileSystem]),
     ...(process.getuid?.() === 0 ? ["running as root: a user of its own would be safer"] : []),

@@ -10,6 +10,14 @@ export interface Settings extends RotationPolicy {
   readonly issuer: string;
   readonly listen: string;
   readonly folder: string;
+  readonly store: "file" | "aws-secrets-manager";
+  readonly secretId: string | null;
+  readonly apiTokensSecretId: string | null;
+  readonly awsRegion: string | null;
+  readonly awsEndpoint: string | null;
+  readonly writesEverySeconds: number | null;
+  readonly kekSecretId: string | null;
+  readonly kmsKeyId: string | null;
   readonly kekFile: string;
   readonly previousKekFile: string | null;
   readonly apiTokenFile: string;
@@ -48,6 +56,54 @@ export const SETTINGS: readonly Setting[] = [
     name: "folder",
     default: ".keyturn",
     about: "Where ring, KEK, API token and audit log lie. One folder to protect.",
+  },
+  {
+    name: "store",
+    default: "file",
+    about:
+      "Where the ring and the API tokens are kept: file (in folder: one machine, no service), or aws-secrets-manager (short: aws).",
+  },
+  {
+    name: "secretId",
+    default: "none",
+    about:
+      "The secret with the ring, by name or ARN, for store aws-secrets-manager. No ring is found by chance.",
+  },
+  {
+    name: "apiTokensSecretId",
+    default: "<the name in secretId>-api-token-book",
+    about:
+      "The secret with the API tokens. Apart from the ring, so that neither uses up the other's commits.",
+  },
+  {
+    name: "awsRegion",
+    default: "<what the SDK finds>",
+    about:
+      "Region of the secrets and the KMS key. An ARN has its own; else AWS_REGION or the profile says it.",
+  },
+  {
+    name: "awsEndpoint",
+    default: "<what the SDK finds>",
+    about:
+      "Where the services answer, if not at their usual place: a VPC endpoint, or an emulator on loopback.",
+  },
+  {
+    name: "writesEverySeconds",
+    default: "<what the store bears>",
+    about:
+      "What the store bears in the long run: one commit in that many seconds. 0 where there is no limit, as in an emulator.",
+  },
+  {
+    name: "kekSecretId",
+    default: "none",
+    about:
+      "The secret with the KEK, instead of kekFile; not the ring's. A new value there, then `keyturn rewrap`.",
+  },
+  {
+    name: "kmsKeyId",
+    default: "none",
+    about:
+      "KMS key that wraps the KEK where it is kept, so that whoever can read that place still lacks the KEK.",
   },
   {
     name: "kekFile",
@@ -108,7 +164,7 @@ export const SETTINGS: readonly Setting[] = [
     name: "steps",
     default: "on",
     about:
-      "Off keeps this node from taking steps. Read anew from the file before each, so no restart is needed; `keyturn pause` stops all nodes.",
+      "Off: this node takes no step and writes nothing unasked. Read anew from the file each time; `keyturn pause` stops all nodes.",
   },
   {
     name: "adminListen",
@@ -189,9 +245,25 @@ export const SETTINGS: readonly Setting[] = [
 export const SETTING_NAMES: readonly string[] = SETTINGS.map(({ name }) => name);
 
 /** Settings whose text, from a flag or the environment, stands for a number, a switch or nothing. */
-const NUMBERS = POLICY_FIELDS.filter((name) => name.endsWith("Seconds") || name === "rsaBits");
+const NUMBERS = [
+  ...POLICY_FIELDS.filter((name) => name.endsWith("Seconds") || name === "rsaBits"),
+  "writesEverySeconds",
+];
 const SWITCHES = ["standby", "probe"];
-const OPTIONAL = ["previousKekFile", "auditUrl", "auditTokenFile", "jwksUrl", "overlapSeconds"];
+const OPTIONAL = [
+  "previousKekFile",
+  "auditUrl",
+  "auditTokenFile",
+  "jwksUrl",
+  "overlapSeconds",
+  "secretId",
+  "apiTokensSecretId",
+  "awsRegion",
+  "awsEndpoint",
+  "writesEverySeconds",
+  "kekSecretId",
+  "kmsKeyId",
+];
 
 /** Secrets, by the names under which people try to put them where settings stand. */
 export const SECRET_SETTINGS: readonly string[] = ["kek", "previousKek", "apiToken", "auditToken"];

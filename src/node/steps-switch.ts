@@ -33,3 +33,20 @@ export function stepsSwitch(
     return steps === "on";
   };
 }
+
+/**
+ * Whether steps are on at this moment, for what a node writes beside them: one write too many there harms
+ * nobody, so a single reading decides, and a configuration that cannot be used means no.
+ */
+export function stepsNow(
+  { steps }: Pick<Config, "steps">,
+  reread: (() => Promise<Pick<Config, "steps">>) | undefined,
+): () => Promise<boolean> {
+  return async () => {
+    if (reread === undefined) return steps === "on";
+    return reread().then(
+      (read) => read.steps === "on",
+      () => false,
+    );
+  };
+}

@@ -4,6 +4,7 @@
  */
 import { type ChildProcess, execFile, spawn } from "node:child_process";
 import { once } from "node:events";
+import { existsSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
@@ -21,6 +22,8 @@ export interface NodeOptions {
   readonly environment: Readonly<Record<string, string | undefined>>;
   /** Settings by name, for the server and for every command. */
   readonly settings: Readonly<Record<string, string | number | boolean>>;
+  /** Whether it makes what is missing. Default true. */
+  readonly init?: boolean;
   readonly onLog?: (line: LogLine) => void;
 }
 
@@ -39,6 +42,7 @@ export interface LogLine extends Partial<Pick<AuditRecord, "generation" | "oldKi
 export interface NodeProcess {
   readonly pid: number;
   readonly url: string;
+  /** The first API token; empty where another machine has made it. */
   readonly apiToken: string;
   /** Runs a command on the same ring; resolves to what it printed. @throws KeyturnError `rehearsal_failed` */
   command(...words: readonly string[]): Promise<unknown>;
@@ -64,9 +68,10 @@ const LAST_WORDS = 5;
 /** @throws KeyturnError `rehearsal_failed` when the server ends before it serves. */
 export async function startNode(options: NodeOptions, signal: AbortSignal): Promise<NodeProcess> {
   signal.throwIfAborted();
-  const { cli, folder, environment: env, onLog = () => {} } = options;
+  const { cli, folder, environment: env, init = true, onLog = () => {} } = options;
   const flags = ["--folder", folder, ...flagsOf(options.settings)];
-  const server = spawn(process.execPath, ["--import", LEASH, cli, "serve", "--init", ...flags], {
+  const words = ["serve", ...(init ? ["--init"] : []), ...flags];
+  const server = spawn(process.execPath, ["--import", LEASH, cli, ...words], {
     cwd: folder,
     env: { ...env },
     stdio: ["pipe", "ignore", "pipe"],
@@ -85,15 +90,17 @@ export async function startNode(options: NodeOptions, signal: AbortSignal): Prom
       if (line.msg === "serving" && line.url !== undefined) serving(line.url);
     });
     void ended.then((status) => failed(endedUnasked(status, lastWords)));
-  }).catch((error) => {
+  }).catch(async (error) => {
     kill();
+    // What it had under way is over then, so whoever cleans up after it comes last.
+    await ended;
     throw error;
   });
 
   return {
     pid: server.pid as number,
     url,
-    apiToken: (await readFile(join(folder, "api-token"), "utf8")).trim(),
+    apiToken: await tokenIn(join(folder, "api-token")),
     ended,
     lastWords: () => lastWords.join("\n"),
     send: (name) => void server.kill(name),
@@ -116,6 +123,10 @@ export async function startNode(options: NodeOptions, signal: AbortSignal): Prom
       return ended.finally(() => late.abort());
     },
   };
+}
+
+async function tokenIn(file: string): Promise<string> {
+  return existsSync(file) ? (await readFile(file, "utf8")).trim() : "";
 }
 
 /** pino's number for it; what is no log line at all weighs as much. */

@@ -18,6 +18,7 @@ import { createLedger } from "./ledger.ts";
 import { type LogLine, startNode } from "./node-process.ts";
 import { problemsOf, type Report } from "./report.ts";
 import { POLICY, REHEARSED_POLICY } from "./scale.ts";
+import { inFolder, inSecrets, type SecretToRehearse } from "./store.ts";
 import { createTimeline, type Moment } from "./timeline.ts";
 import { startTraffic } from "./traffic.ts";
 import { loadVerifiers, type VerifierName } from "./verifiers.ts";
@@ -28,6 +29,8 @@ export interface RehearsalOptions {
   /** The whole environment of the processes that it starts. */
   readonly environment: Readonly<Record<string, string | undefined>>;
   readonly verifiers: readonly VerifierName[];
+  /** The secret beside which it is played, in secrets of its own. Default: in a folder of its own. */
+  readonly secret?: SecretToRehearse | undefined;
   /** Told of each act as it begins, and of each commit. */
   readonly onAct?: (act: string) => void;
   readonly onMoment?: (moment: Moment) => void;
@@ -48,6 +51,7 @@ export async function rehearse(options: RehearsalOptions): Promise<Report> {
   const signal = AbortSignal.any([options.signal, broken.signal]);
   const timeline = createTimeline(onMoment);
   const ledger = createLedger();
+  const store = options.secret === undefined ? inFolder : inSecrets(options.secret);
   const endings: (() => unknown)[] = [];
   try {
     const { node, edge, verifiers, missing, traffic } = await begin();
@@ -68,6 +72,7 @@ export async function rehearse(options: RehearsalOptions): Promise<Report> {
       passed: problems.length === 0,
       problems,
       seconds: elapsed(),
+      store: store.description,
       policy: REHEARSED_POLICY,
       timeline: timeline.moments(),
       verifiers: verifiers.map(({ name }) => name),
@@ -77,17 +82,24 @@ export async function rehearse(options: RehearsalOptions): Promise<Report> {
       ...books,
     };
   } finally {
-    for (const end of endings.reverse()) await end();
+    await endAll(endings.reverse());
   }
 
   async function begin() {
     onAct(
-      `A server starts: JWKS cache ${POLICY.jwksCacheSeconds} s, tokens ${POLICY.tokenSeconds} s, ` +
+      `A server starts, its ring in ${store.description}: JWKS cache ${POLICY.jwksCacheSeconds} s, tokens ${POLICY.tokenSeconds} s, ` +
         `emit hold ${emitHold(POLICY).seconds} s. An auth service signs without pause.`,
     );
     const folder = await temporaryFolder();
     endings.push(folder.remove);
-    const settings = { ...REHEARSED_POLICY, listen: "127.0.0.1:0", tickSchedule: "* * * * * *" };
+    await store.assertRemovable();
+    endings.push(store.remove);
+    const settings = {
+      ...store.settings,
+      ...REHEARSED_POLICY,
+      listen: "127.0.0.1:0",
+      tickSchedule: "* * * * * *",
+    };
     const onLog = (line: LogLine) => timeline.hear(line, elapsed());
     const node = await startNode({ cli, environment, folder: folder.path, settings, onLog }, signal);
     endings.push(node.stop);
@@ -113,6 +125,17 @@ export async function rehearse(options: RehearsalOptions): Promise<Report> {
     });
     endings.push(traffic.stop);
     return { node, edge, verifiers, missing, traffic };
+  }
+}
+
+/** Each, whatever becomes of the ones before it. @throws what the last that failed has thrown */
+async function endAll(endings: readonly (() => unknown)[]): Promise<void> {
+  const [end, ...others] = endings;
+  if (end === undefined) return;
+  try {
+    await end();
+  } finally {
+    await endAll(others);
   }
 }
 

@@ -10,6 +10,8 @@ export interface Report extends Books {
   /** Why it did not pass; empty when it did. */
   readonly problems: readonly string[];
   readonly seconds: number;
+  /** Where the ring was kept. */
+  readonly store: string;
   /** The policy's members that differ from the defaults: the scale of the rehearsal. */
   readonly policy: Partial<RotationPolicy>;
   readonly timeline: readonly Moment[];

@@ -53,6 +53,20 @@ const wrong: Readonly<Record<string, { values: readonly unknown[]; says: RegExp 
     says: /^Expected address:port, like 127\.0\.0\.1:3000\.$/,
   },
   folder: { values: ["", 7, null, [".keyturn"]], says: /^Expected a path/ },
+  store: {
+    values: ["", "s3", "AWS", true, null],
+    says: /^Expected file or aws-secrets-manager \(short: aws\)\.$/,
+  },
+  awsRegion: { values: ["", "eu central 1", "EU", 1], says: /^Expected a region, like eu-central-1\.$/ },
+  awsEndpoint: {
+    values: ["", "localhost", "http://aws.example", "https://u:p@aws.example", 7],
+    says: /^Expected an https URL, or http on this machine/,
+  },
+  writesEverySeconds: {
+    values: [-1, 0.5, "900", 86_401, true],
+    says: /^Expected (a whole number of seconds, like 900; 0 where|at most 86400)/,
+  },
+  kmsKeyId: { values: ["", "a b", 7], says: /^Expected the id, ARN or alias of a KMS key/ },
   kekFile: { values: ["", 7, ["kek"]], says: /^Expected a path/ },
   previousKekFile: { values: ["", 7, false], says: /^Expected a path/ },
   apiTokenFile: { values: ["", 7], says: /^Expected a path/ },

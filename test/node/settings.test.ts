@@ -23,7 +23,18 @@ describe("the list of settings", () => {
       expect(settingFromText(name, shown), name).toEqual(actual[name]);
     }
     const derived = SETTINGS.filter((setting) => isDerived(setting.default)).map(({ name }) => name);
-    expect(derived).toEqual(["issuer", "kekFile", "apiTokenFile", "auditLog", "jwksUrl", "overlapSeconds"]);
+    expect(derived).toEqual([
+      "issuer",
+      "apiTokensSecretId",
+      "awsRegion",
+      "awsEndpoint",
+      "writesEverySeconds",
+      "kekFile",
+      "apiTokenFile",
+      "auditLog",
+      "jwksUrl",
+      "overlapSeconds",
+    ]);
   });
 
   it("says of each what it means, in whole sentences", () => {

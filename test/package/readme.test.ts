@@ -14,7 +14,9 @@ const blocks = blocksOf(readme);
 const START = "npm ci && npm start\n";
 const TEST = "npm ci && npm test\n";
 const INSTALL = "npm install keyturn\n";
-const REHEARSAL = /keyturn rehearse/;
+const REHEARSAL = /^keyturn rehearse/m;
+/** Needs an account; test/cli/aws.test.ts and test/scenario/aws.test.ts run the same on a service of our own. */
+const ON_AWS = /--store aws-secrets-manager/;
 
 let clone: string;
 let project: string;
@@ -66,7 +68,10 @@ describe("the two commands that set everything up", () => {
 it("has commands that work as they stand, one after the other", () => {
   const commands = blocks.filter(
     ({ language, code }) =>
-      language === "sh" && ![START, TEST, INSTALL].includes(code) && !REHEARSAL.test(code),
+      language === "sh" &&
+      ![START, TEST, INSTALL].includes(code) &&
+      !REHEARSAL.test(code) &&
+      !ON_AWS.test(code),
   );
   expect(commands.length).toBeGreaterThan(5);
   for (const { code } of commands) {
@@ -118,6 +123,16 @@ it("has programs that run once the package is installed", async () => {
 it("rehearses as the rehearsal's own test does", () => {
   expect(blocks.filter(({ code }) => REHEARSAL.test(code))).toHaveLength(1);
   expect(readFileSync("test/scenario/rehearsal.test.ts", "utf8")).toContain('"rehearse"');
+});
+
+it("shows of AWS what the command line's own tests do", () => {
+  const [shown] = blocks.filter(({ code }) => ON_AWS.test(code));
+  const commands = [...(shown?.code.matchAll(/^npx keyturn (\w+)/gm) ?? [])].map(([, name]) => name);
+  expect(commands).toEqual(["serve", "doctor", "rehearse"]);
+  const tested = ["test/cli/aws.test.ts", "test/scenario/aws.test.ts"].map((path) =>
+    readFileSync(path, "utf8"),
+  );
+  for (const name of commands) expect(tested.join("\n")).toMatch(new RegExp(`["\`]${name}\\b`));
 });
 
 it("lists every setting with its true default and reason", () => {

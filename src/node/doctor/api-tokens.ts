@@ -4,9 +4,8 @@ import { SKEW_SECONDS } from "../../api-tokens/book-time.ts";
 import { openBook } from "../../api-tokens/sealed-book.ts";
 import type { TokenBook } from "../../api-tokens/token-book.ts";
 import { isKeyturnError } from "../../errors.ts";
-import { fileStore } from "../../store/file.ts";
-import { apiTokensFolder } from "../api-tokens.ts";
 import type { Config } from "../config.ts";
+import { storeOf } from "../store.ts";
 import type { Evidence } from "./evidence.ts";
 import { type Fault, type Finding, failing, finding, warning } from "./finding.ts";
 
@@ -20,7 +19,7 @@ export async function checkApiTokens(
 ): Promise<Finding | null> {
   if (isKeyturnError(keks) || isKeyturnError(ring)) return null;
   try {
-    const stored = await fileStore(apiTokensFolder(config)).load();
+    const stored = await storeOf(config, "api-tokens").load();
     if (stored === null) return finding(NAME, [], "No API token has been issued.");
     const { book } = await openBook(stored.document, keks, ring.ring.id);
     const good = book.tokens.filter((token) => isLive(token, now)).length;

@@ -25,6 +25,21 @@ export function checkStoreClock({ ring, storedAt }: RingEvidence, now: number): 
   return finding("store-clock", faults, "The clock agrees with the store's.");
 }
 
+/** An answer with the clock of whoever made it, and this machine's before and after. */
+export interface Dated {
+  /** As HTTP writes it. */
+  readonly date: string;
+  readonly askedAt: number;
+  readonly answeredAt: number;
+}
+
+/** AWS itself refuses requests that are dated more than 5 minutes apart. */
+export function checkServiceClock({ date, askedAt, answeredAt }: Dated, skewSeconds: number): Finding {
+  const there = Math.floor(Date.parse(date) / 1000);
+  const faults = apart("AWS Secrets Manager", { there, askedAt, answeredAt }, skewSeconds);
+  return finding("aws-clock", faults, "The clock agrees with that of AWS Secrets Manager.");
+}
+
 /**
  * `Date` says when the origin made the answer, `Age` how long ago that was (RFC 9110 section 6.6.1,
  * RFC 9111 section 5.1). Both are whole seconds, and the answer was under way for a while.
@@ -42,15 +57,22 @@ export function checkJwksClock(
     return faulty("jwks-clock", fault);
   }
   const there = said + ageSeconds;
-  const off = Math.max(there - answeredAt, askedAt - there, 0) - ROUNDING_SECONDS;
-  const apart = `This machine's clock and that of the public JWKS URL are ${formatDuration(off)} apart`;
-  const faults =
-    off > skewSeconds
-      ? [failing(`${apart}; the policy tolerates ${formatDuration(skewSeconds)}.`, SET_IT)]
-      : off > skewSeconds / 2
-        ? [warning(`${apart}, more than half of what the policy tolerates.`, SET_IT)]
-        : [];
+  const faults = apart("the public JWKS URL", { there, askedAt, answeredAt }, skewSeconds);
   return finding("jwks-clock", faults, "The clock agrees with that of the public JWKS URL.");
+}
+
+function apart(
+  whose: string,
+  { there, askedAt, answeredAt }: Omit<Dated, "date"> & { readonly there: number },
+  skewSeconds: number,
+): Fault[] {
+  const off = Math.max(there - answeredAt, askedAt - there, 0) - ROUNDING_SECONDS;
+  const said = `This machine's clock and that of ${whose} are ${formatDuration(off)} apart`;
+  if (off > skewSeconds)
+    return [failing(`${said}; the policy tolerates ${formatDuration(skewSeconds)}.`, SET_IT)];
+  if (off > skewSeconds / 2)
+    return [warning(`${said}, more than half of what the policy tolerates.`, SET_IT)];
+  return [];
 }
 
 const ROUNDING_SECONDS = 2;

@@ -5,10 +5,10 @@ import { type Kek, parseKek } from "../../keys/kek.ts";
 import { openJwk } from "../../keys/seal.ts";
 import { openRing } from "../../keys/sealed-ring.ts";
 import type { KeyRing } from "../../ring/ring.ts";
-import { fileStore } from "../../store/file.ts";
 import { ringMissing } from "../../store/store.ts";
-import { type Config, ringFolder } from "../config.ts";
+import type { Config } from "../config.ts";
 import { readKeks } from "../secrets.ts";
+import { storeOf } from "../store.ts";
 
 export interface RingEvidence {
   readonly ring: KeyRing;
@@ -43,7 +43,7 @@ async function keksIn(
 }
 
 async function ringIn(config: Config, keks: readonly Kek[]): Promise<RingEvidence> {
-  const store = fileStore(ringFolder(config));
+  const store = storeOf(config, "ring");
   const stored = await store.load();
   if (stored === null) throw ringMissing(store);
   const { ring, kek } = await openRing(stored.document, keks);

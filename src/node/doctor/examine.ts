@@ -5,6 +5,8 @@ import type { Config } from "../config.ts";
 import { publicJwksUrl } from "../probe.ts";
 import { checkApiTokens } from "./api-tokens.ts";
 import { checkAuditLog, checkAuditUrl } from "./audit.ts";
+import { examineAws } from "./aws.ts";
+import { examineKms } from "./aws-kms.ts";
 import { checkJwksCaching } from "./caching.ts";
 import { checkJwksClock, checkStoreClock } from "./clock.ts";
 import { gathered, type RingEvidence } from "./evidence.ts";
@@ -30,6 +32,8 @@ export async function examine(
     await checkFileSystem(config),
     checkKek(evidence),
     checkRing(evidence),
+    ...(await examineAws(config, environment, clock)),
+    ...(await examineKms(config, evidence)),
     ...(opened === null ? [] : ofRing(opened, config, clock.now())),
     await checkApiTokens(config, evidence, clock.now()),
     await checkAuditLog(config, opened),

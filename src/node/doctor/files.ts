@@ -17,7 +17,9 @@ export async function checkFiles(config: Config, userId: number | null): Promise
   return finding("files", there.flat(), `${there.length} files and folders are for their owner alone.`);
 }
 
-export async function checkFileSystem(config: Config): Promise<Finding> {
+/** Null where the ring lies in no file. */
+export async function checkFileSystem(config: Config): Promise<Finding | null> {
+  if (config.store !== "file") return null;
   const trouble = await fileSystemWarning(ringFolder(config));
   const faults = trouble === null ? [] : [warning(trouble, "Move the folder to a local disk that lasts.")];
   return finding("file-system", faults, "The ring lies where it lasts, as far as the system says.");
@@ -25,7 +27,7 @@ export async function checkFileSystem(config: Config): Promise<Finding> {
 
 /** Those that may be there; what is missing is another check's business. */
 async function pathsOf(config: Config): Promise<string[]> {
-  const stores = [ringFolder(config), apiTokensFolder(config)];
+  const stores = config.store === "file" ? [ringFolder(config), apiTokensFolder(config)] : [];
   const stored = await Promise.all(stores.map(filesIn));
   const { kekFile, previousKekFile, apiTokenFile, auditLog, auditTokenFile } = config;
   const logs = auditLog === "stdout" ? [] : [auditLog, notesFileOf(auditLog), formerNotesFileOf(auditLog)];

@@ -3,12 +3,12 @@ import { KeyturnError } from "../../errors.ts";
 import type { Adoption } from "../../manager/adopt.ts";
 import { createKeyManager } from "../../manager/manager.ts";
 import type { KeyRing } from "../../ring/ring.ts";
-import { fileStore } from "../../store/file.ts";
 import { makeFolder } from "../../store/file-access.ts";
 import { memoryStore } from "../../store/memory.ts";
 import type { OnEvent } from "../../telemetry/events.ts";
-import { type Config, ringFolder } from "../config.ts";
+import type { Config } from "../config.ts";
 import { createKek, parseKeks, readKeks } from "../secrets.ts";
+import { storeOf } from "../store.ts";
 import { readKeyFile } from "./key-file.ts";
 
 export interface ImportOrder extends Omit<Adoption, "privateJwk"> {
@@ -51,11 +51,12 @@ export async function importRing(
   const adopt = { ...adoption, privateJwk };
   await createKeyManager({ store: memoryStore(), issuer, policy: { ...policy, standby: false }, adopt });
 
-  const store = fileStore(ringFolder(config));
+  const store = storeOf(config, "ring");
   const missing = (await store.load()) === null;
   if (missing) await makeFolder(config.folder);
   const created = missing ? await createKek(config, { ...environment }) : [];
-  const { kek, previousKek } = await readKeks(config, { ...environment });
+  const texts = await readKeks(config, { ...environment });
+  const { kek, previousKek } = texts;
   const manager = await createKeyManager({
     ...{ store, kek, issuer, policy, tokenTyp, adopt, onEvent },
     ...(previousKek === null ? {} : { previousKek }),
@@ -74,6 +75,6 @@ function holds({ keys }: KeyRing, privateJwk: Adoption["privateJwk"]): boolean {
 
 function exists(): KeyturnError {
   return new KeyturnError("ring_exists", "There is a ring already, and it does not have this key.", {
-    fix: "Import into a folder of its own (--folder). A key cannot join a ring that has keys of its own.",
+    fix: "Import into a folder of its own (--folder), or a secret of its own (--secret-id). A key cannot join a ring that has keys of its own.",
   });
 }
