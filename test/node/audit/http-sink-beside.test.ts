@@ -1,57 +1,19 @@
 /** What a sink over HTTP sends beside what it is given: what it lacks from the archive, and notes. */
 import { stat } from "node:fs/promises";
-import { join } from "node:path";
-import { beforeEach, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import { receiverOf } from "../../../src/node/audit/delivery.ts";
-import { type HttpSinkOptions, httpSink } from "../../../src/node/audit/http-sink.ts";
 import { writePosition } from "../../../src/node/audit/position.ts";
-import type { AuditSink } from "../../../src/node/audit/sink.ts";
 import type { AuditRecord } from "../../../src/ring/audit.ts";
-import { newPlace } from "../place.ts";
-import { chainOf } from "./chain.ts";
-import { openReceiver, type TestReceiver } from "./receiver.ts";
-
-const TOKEN = "a-bearer-token-of-the-receiver";
-
-let receiver: TestReceiver;
-let positionFile: string;
-let records: AuditRecord[];
-let failures: unknown[];
-/** Retries that wait for their time, which a test makes come. */
-let waiting: { work: () => void; seconds: number }[];
-
-beforeEach(async () => {
-  receiver = await openReceiver();
-  positionFile = join(await newPlace(), "audit-http.position");
-  records = await chainOf(9);
-  failures = [];
-  waiting = [];
-});
-
-function open(options: Partial<HttpSinkOptions> = {}): Promise<AuditSink> {
-  return httpSink({
-    receiver: async () => receiverOf(receiver.url, TOKEN),
-    positionFile,
-    onFailure: (error) => failures.push(error),
-    later(work, seconds) {
-      const entry = { work, seconds };
-      waiting.push(entry);
-      return () => {
-        waiting = waiting.filter((other) => other !== entry);
-      };
-    },
-    chance: () => 0.5,
-    ...options,
-  });
-}
-
-/** The time of the next retry has come. */
-function retryNow(): void {
-  const [next] = waiting.splice(0, 1);
-  next?.work();
-}
-
-const range = (from: number, to: number) => Array.from({ length: to - from + 1 }, (_, i) => from + i);
+import {
+  failures,
+  open,
+  positionFile,
+  range,
+  receiver,
+  records,
+  retryNow,
+  waiting,
+} from "./http-sink-world.ts";
 
 describe("a receiver that lacks what the ring's tail no longer holds", () => {
   it("has it from the audit log of this machine", async () => {
