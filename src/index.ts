@@ -61,5 +61,5 @@ export type { PlannedStep, Step } from "./ring/plan.ts";
 export { DEFAULT_POLICY, type RotationPolicy } from "./ring/policy.ts";
 export type { KeyRing, RingKey, Tombstone } from "./ring/ring.ts";
 export { memoryStore } from "./store/memory.ts";
-export type { RingStore, Stored } from "./store/store.ts";
+export type { Accepts, RingStore, Stored } from "./store/store.ts";
 export type { BlockedBecause, KeyturnEvent } from "./telemetry/events.ts";

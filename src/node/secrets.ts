@@ -68,7 +68,7 @@ function withPrevious(place: KekPlace, { previousKekFile }: KekSettings, environ
   };
 }
 
-/** What is named by its ARN may be in a region of its own. */
+/** What is named by its ARN may be in a region of its own; what is left out is what the SDK finds. */
 export function awsOptionsFor(
   id: string,
   { awsRegion, awsEndpoint }: Pick<KekSettings, "awsRegion" | "awsEndpoint">,

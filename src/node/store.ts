@@ -1,10 +1,10 @@
 /** Where a configured node keeps the ring and the API tokens. The one place that knows the kinds of store. */
-import type { AwsOptions } from "../aws/options.ts";
 import { fileStore } from "../store/file.ts";
 import { secretsManagerStore } from "../store/secrets-manager/index.ts";
 import type { RingStore } from "../store/store.ts";
 import { apiTokensFolder } from "./api-tokens.ts";
 import { type Config, ringFolder } from "./config.ts";
+import { awsOptionsFor } from "./secrets.ts";
 
 export type Kept = "ring" | "api-tokens";
 
@@ -23,18 +23,7 @@ function barelyStoreOf(config: StoreSettings, which: Kept): RingStore {
   const secretId = which === "ring" ? config.secretId : config.apiTokensSecretId;
   if (secretId === null || config.store === "file")
     return fileStore(which === "ring" ? ringFolder(config) : apiTokensFolder(config));
-  return secretsManagerStore({ secretId, ...awsOptionsOf(config) });
-}
-
-/** What is left out is what the SDK finds. */
-export function awsOptionsOf({
-  awsRegion,
-  awsEndpoint,
-}: Pick<StoreSettings, "awsRegion" | "awsEndpoint">): AwsOptions {
-  return {
-    ...(awsRegion === null ? {} : { region: awsRegion }),
-    ...(awsEndpoint === null ? {} : { endpoint: awsEndpoint }),
-  };
+  return secretsManagerStore({ secretId, ...awsOptionsFor(secretId, config) });
 }
 
 /** As people are told. */

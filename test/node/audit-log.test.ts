@@ -5,32 +5,12 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";
 import { auditRecordsIn, fileAuditLog, readAuditLog } from "../../src/node/audit-log.ts";
-import { type AuditRecord, chained, genesisHash, verifyChain } from "../../src/ring/audit.ts";
+import { type AuditRecord, verifyChain } from "../../src/ring/audit.ts";
+import { chainOf } from "./audit/chain.ts";
 import { newPlace, put } from "./place.ts";
 
-/** A chain as a ring would leave it. */
-async function chain(length: number, ring = "ring-of-these-tests"): Promise<AuditRecord[]> {
-  const records: AuditRecord[] = [];
-  for (let generation = 1; generation <= length; generation++) {
-    const previous = records.at(-1)?.hash ?? (await genesisHash(ring));
-    const event = generation === 1 ? "init" : generation % 2 === 0 ? "pause" : "resume";
-    const facts = {
-      ring,
-      generation,
-      at: 1_800_000_000 + generation,
-      event,
-      oldKid: null,
-      newKid: null,
-    } as const;
-    const cause = {
-      trigger: "manual",
-      actor: "cli:root",
-      reason: 'a “reason”\u2014with\\ "quotes"',
-    } as const;
-    records.push(await chained({ ...facts, ...cause, previous }));
-  }
-  return records;
-}
+/** With what a line of JSON must not trip over. */
+const chain = (length: number, ring?: string) => chainOf(length, ring, 'a “reason”\u2014with\\ "quotes"');
 
 const logIn = async (files: Record<string, string> = {}) => join(await newPlace(files), "audit.jsonl");
 const opened = async (path: string) => {

@@ -1,7 +1,11 @@
 /** A chain of audit records as a ring would leave it. */
 import { type AuditRecord, chained, genesisHash } from "../../../src/ring/audit.ts";
 
-export async function chainOf(length: number, ring = "ring-of-these-tests"): Promise<AuditRecord[]> {
+export async function chainOf(
+  length: number,
+  ring = "ring-of-these-tests",
+  reason: string | null = null,
+): Promise<AuditRecord[]> {
   const records: AuditRecord[] = [];
   for (let generation = 1; generation <= length; generation++) {
     const previous = records.at(-1)?.hash ?? (await genesisHash(ring));
@@ -14,7 +18,7 @@ export async function chainOf(length: number, ring = "ring-of-these-tests"): Pro
       oldKid: null,
       newKid: null,
     } as const;
-    records.push(await chained({ ...facts, trigger: "manual", actor: "cli:root", reason: null, previous }));
+    records.push(await chained({ ...facts, trigger: "manual", actor: "cli:root", reason, previous }));
   }
   return records;
 }
