@@ -50,7 +50,7 @@ describe("status", () => {
     expect(said).toEqual(JSON.parse(JSON.stringify(status)));
     expect(nextStep).toEqual(JSON.parse(JSON.stringify(planned)));
     expect(Math.abs(now - Date.now() / 1000)).toBeLessThan(30);
-    expect(leaseAgeSeconds).toBe(0);
+    expect(leaseAgeSeconds).toBeLessThan(30);
   });
 });
 
