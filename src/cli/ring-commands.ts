@@ -158,10 +158,12 @@ export function withYes(to: Command): Command {
 
 const DASHED_KID = /^-[\w-]{42}$|^-[\w-]{3,41}(…|\.\.\.)$/;
 
+const TAKE_ONE: readonly string[] = ["--import-kid", "--anchor"];
+
 /** One kid in 64 begins with a dash. After `--` it cannot be taken for a flag. */
 export function kidsLast(args: readonly string[]): string[] {
-  // After its own flag a kid is taken as it is.
-  const isLoose = (arg: string, i: number) => DASHED_KID.test(arg) && args[i - 1] !== "--import-kid";
+  // After a flag of its own a kid is taken as it is, and so is a hash, which looks alike.
+  const isLoose = (arg: string, i: number) => DASHED_KID.test(arg) && !TAKE_ONE.includes(args[i - 1] ?? "");
   const kids = args.filter(isLoose);
   const others = args.filter((arg, i) => !isLoose(arg, i));
   return kids.length === 0 || args.includes("--") ? [...args] : [...others, "--", ...kids];

@@ -67,7 +67,9 @@ describe("audit verify", () => {
   it("finds that the end was cut off by an anchor that was noted elsewhere, and by nothing else", async () => {
     await write(records.slice(0, 3));
     expect(await json(place, ["audit", "verify"])).toMatchObject({ records: 3 });
-    expect(await broken(["--anchor", at(4).hash])).toContain("No record has the hash given as anchor");
+    // One hash in 64 begins with a dash.
+    for (const hash of [at(4).hash, `-${at(4).hash.slice(1)}`])
+      expect(await broken(["--anchor", hash])).toContain("No record has the hash given as anchor");
   });
 
   it("finds a line that is no record, and a log that holds none", async () => {
