@@ -1,7 +1,8 @@
 /**
- * One request at a time, however many wait for it. On Workers, what one request began may end
- * without a word when that request is cancelled, and its promises may never settle for another: so
- * nobody waits without looking up, and a flight that has had its time is taken for lost.
+ * One request at a time, however many wait for it. On Workers, what one request began ends without a
+ * word when that request is cancelled, and its promises may never settle for another: so a flight
+ * gives signs of life by a timer, which ends with it. Whoever waits looks up by a timer of his own,
+ * and takes a flight for lost that gives none, or has had its time.
  */
 import type { Clock } from "../clock.ts";
 
@@ -12,6 +13,8 @@ export interface Flight {
   readonly done: Promise<boolean>;
   /** On the monotonic clock. */
   readonly endsBy: number;
+  /** How many signs of life it has given. */
+  readonly signs: number;
 }
 
 export interface SingleFlight {
@@ -25,8 +28,10 @@ export interface SingleFlight {
   landed(flight: Flight): Promise<void>;
 }
 
-/** How often who waits looks up. */
+/** How often a flight gives a sign, and who waits looks up. */
 const LOOK_MILLISECONDS = 250;
+/** One look may fall just before a sign that is late. */
+const SILENT_LOOKS_MAX = 2;
 
 /** @param seconds that a flight takes at most */
 export function singleFlight(clock: Clock, seconds: number): SingleFlight {
@@ -42,14 +47,26 @@ export function singleFlight(clock: Clock, seconds: number): SingleFlight {
     if (underWay !== null) return underWay;
     sequence++;
     const mine = sequence;
+    let signs = 0;
+    const alive = setInterval(() => signs++, LOOK_MILLISECONDS);
     const done = work(mine).finally(() => {
+      clearInterval(alive);
       if (flying?.sequence === mine) flying = null;
     });
-    flying = { sequence: mine, done, endsBy: clock.monotonic() + seconds };
+    flying = {
+      sequence: mine,
+      done,
+      endsBy: clock.monotonic() + seconds,
+      get signs() {
+        return signs;
+      },
+    };
     return flying;
   }
 
   async function landed(flight: Flight): Promise<void> {
+    let { signs } = flight;
+    let silent = 0;
     while (current() === flight) {
       let timer: ReturnType<typeof setTimeout> | undefined;
       const look = new Promise<void>((resolve) => {
@@ -57,6 +74,9 @@ export function singleFlight(clock: Clock, seconds: number): SingleFlight {
       });
       await Promise.race([flight.done, look]);
       clearTimeout(timer);
+      silent = flight.signs === signs ? silent + 1 : 0;
+      signs = flight.signs;
+      if (silent >= SILENT_LOOKS_MAX && flying === flight) flying = null;
     }
   }
 

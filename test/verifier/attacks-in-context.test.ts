@@ -1,12 +1,14 @@
 /** Attacks that take more than one token: on caches, budgets, clocks, and one issuer by way of another. */
 import { describe, expect, it } from "vitest";
-import { createVerifier } from "../../src/verifier/index.ts";
+import { createVerifier, type Verifier } from "../../src/verifier/index.ts";
 import { manualClock } from "../manager/manual-clock.ts";
 import { ATTACKED_KEYS, publishedKeys } from "./attacks.ts";
 import { mirrored } from "./curve-order.ts";
 import {
   AUDIENCE,
+  agreedVerdict,
   assemble,
+  CHECKS_AT_ONCE,
   countingFetch,
   ISSUER,
   NOW,
@@ -21,6 +23,10 @@ import {
 } from "./sample-issuer.ts";
 
 const { es256, attacker, rs256 } = ATTACKED_KEYS;
+
+/** At once, where this runtime can. */
+const again = (verifier: Verifier, token: string) =>
+  CHECKS_AT_ONCE ? verifier.verifySync(token) : verifier.verify(token);
 const warm = (options: WatchedOptions = {}) => warmVerifier(publishedKeys(), options);
 
 describe("two issuers that use one kid (A9)", () => {
@@ -53,8 +59,7 @@ describe("two issuers that use one kid (A9)", () => {
       [sign(own, {}, { iss: undefined }), "issuer_refused"],
     ] as const;
     for (const [token, verdict] of [...verdicts, ...verdicts]) {
-      expect(await verdictOf(verifier, token)).toBe(verdict);
-      expect(verdictSyncOf(verifier, token)).toBe(verdict);
+      expect(await agreedVerdict(verifier, token)).toBe(verdict);
     }
   });
 
@@ -133,7 +138,7 @@ describe("a token that was verified before (A35, A41)", () => {
     const changed = signingInput(es256, {}, { sub: "admin" }) + bytes;
     for (const token of [changed, changed]) {
       expect(await verdictOf(verifier, token)).toBe("signature_invalid");
-      expect(verdictSyncOf(verifier, token)).toBe("signature_invalid");
+      if (CHECKS_AT_ONCE) expect(verdictSyncOf(verifier, token)).toBe("signature_invalid");
     }
     expect(verifier.verifySync(honest).claims.sub).toBe("user-1");
   });
@@ -182,7 +187,7 @@ describe("the other signature for the same words, (r, n - s) (A20)", () => {
         const results = [
           await verifier.verify(honest),
           await verifier.verify(other),
-          verifier.verifySync(other),
+          await again(verifier, other),
         ];
         for (const result of results) expect(result).toEqual(results[0]);
       }
@@ -196,15 +201,9 @@ describe("clocks (A39)", () => {
     const { verifier, clock } = await warm();
     const token = sign(es256, {}, { exp: NOW + 100 });
     clock.advance(129);
-    expect([await verdictOf(verifier, token), verdictSyncOf(verifier, token)]).toEqual([
-      "accepted",
-      "accepted",
-    ]);
+    expect(await agreedVerdict(verifier, token)).toBe("accepted");
     clock.advance(1);
-    expect([await verdictOf(verifier, token), verdictSyncOf(verifier, token)]).toEqual([
-      "expired",
-      "expired",
-    ]);
+    expect(await agreedVerdict(verifier, token)).toBe("expired");
   });
 
   it("a clock that is set back makes a verified token one of the future, and revives no expired one", async () => {
@@ -213,10 +212,7 @@ describe("clocks (A39)", () => {
     await verifier.verify(token);
     expect(await verdictOf(verifier, ended)).toBe("expired");
     clock.wall -= 31;
-    expect([await verdictOf(verifier, token), verdictSyncOf(verifier, token)]).toEqual([
-      "issued_in_future",
-      "issued_in_future",
-    ]);
+    expect(await agreedVerdict(verifier, token)).toBe("issued_in_future");
     clock.wall += 31;
     expect(await verdictOf(verifier, token)).toBe("accepted");
   });
@@ -246,8 +242,8 @@ describe("every way to the same token (A40)", () => {
     const results = [
       await cached.verifier.verify(token),
       await cached.verifier.verify(token),
-      cached.verifier.verifySync(token),
-      uncached.verifier.verifySync(token),
+      await again(cached.verifier, token),
+      await again(uncached.verifier, token),
       await uncached.verifier.verify(token),
     ];
     for (const result of results) expect(result).toEqual(results[0]);

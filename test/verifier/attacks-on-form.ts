@@ -1,5 +1,4 @@
 /** What is not one JWS in compact form, in the one way to write it. */
-import { createPublicKey } from "node:crypto";
 import { CompactEncrypt } from "jose";
 import type { Attack, AttackedKeys } from "./attacks.ts";
 import { encode, sampleClaims, sign, signature, signingInput } from "./sample-issuer.ts";
@@ -151,10 +150,10 @@ const FORM: readonly Attack[] = (
 }));
 
 async function encrypted({ rs256 }: AttackedKeys): Promise<string> {
-  const publicKey = createPublicKey(rs256.privateKey);
+  const { kty, n, e } = rs256.jwk as { kty: "RSA"; n: string; e: string };
   return await new CompactEncrypt(Buffer.from(JSON.stringify(sampleClaims())))
     .setProtectedHeader({ alg: "RSA-OAEP-256", enc: "A256GCM", kid: rs256.kid })
-    .encrypt(publicKey);
+    .encrypt({ kty, n, e });
 }
 
 const ENCRYPTED: readonly Attack[] = [

@@ -1,9 +1,18 @@
 /** Signatures that a careless check lets through, in place of an honest one. */
-import { constants, sign as signBytes } from "node:crypto";
+import { sign as signBytes } from "node:crypto";
 import type { Attack, AttackedKeys } from "./attacks.ts";
 import { COORDINATE_BYTES, CURVE_ORDER, type Ecdsa, numberOf, rawPair } from "./curve-order.ts";
 import { type Encoding, pkcs1, rawSignature, resigned, sha256Of } from "./raw-rsa.ts";
-import { assemble, type SampleKey, sampleClaims, sign, signature, signingInput } from "./sample-issuer.ts";
+import {
+  assemble,
+  pemOf,
+  pssSignature,
+  type SampleKey,
+  sampleClaims,
+  sign,
+  signature,
+  signingInput,
+} from "./sample-issuer.ts";
 
 type KeyName = Exclude<keyof AttackedKeys, "attacker">;
 
@@ -75,7 +84,7 @@ const PSYCHIC: readonly Attack[] = (Object.keys(CURVES) as (keyof typeof CURVES)
 });
 
 function derSignature(input: string, { alg, privateKey }: SampleKey): Buffer {
-  return signBytes(`sha${alg.slice(2)}`, Buffer.from(input), { key: privateKey, dsaEncoding: "der" });
+  return signBytes(`sha${alg.slice(2)}`, Buffer.from(input), { key: pemOf(privateKey), dsaEncoding: "der" });
 }
 
 /** A number below 2^248: its leading zero is left out, as a writer of integers would. */
@@ -149,12 +158,8 @@ function rsaNumber(name: string, { jwk }: SampleKey): Buffer {
 
 const SALTED: readonly Attack[] = [
   ...[0, 20, 31, 33, 222].map((saltLength) =>
-    forged("A14", `a salt of ${saltLength} bytes`, "ps256", (input, { privateKey }) =>
-      signBytes("sha256", Buffer.from(input), {
-        key: privateKey,
-        padding: constants.RSA_PKCS1_PSS_PADDING,
-        saltLength,
-      }),
+    forged("A14", `a salt of ${saltLength} bytes`, "ps256", (input, key) =>
+      pssSignature(key, input, "PS256", saltLength),
     ),
   ),
   forged("A14", "PSS over SHA-384", "ps256", (input, key) => signature(key, input, "PS384")),

@@ -5,12 +5,13 @@ import { ATTACKED_KEYS, ATTACKS, publishedKeys } from "./attacks.ts";
 import { numberOf, rawPair } from "./curve-order.ts";
 import { pkcs1, rawSignature, resigned } from "./raw-rsa.ts";
 import {
+  agreedVerdict,
   assemble,
+  CHECKS_AT_ONCE,
   sign,
   signature,
   signingInput,
   verdictOf,
-  verdictSyncOf,
   warmVerifier,
 } from "./sample-issuer.ts";
 
@@ -27,13 +28,13 @@ describe("an attack is refused in the same words on both paths, and the issuer i
     const { verifier, endpoint } = await warmVerifier(publishedKeys(attack), attack.options);
     const token = await attack.token(ATTACKED_KEYS);
 
-    const awaited = await errorOf(() => verifier.verify(token));
-    const atOnce = await errorOf(() => verifier.verifySync(token));
-    expect([awaited.reason, atOnce.reason]).toEqual([attack.reason, attack.reason]);
+    const errors = [await errorOf(() => verifier.verify(token))];
+    if (CHECKS_AT_ONCE) errors.push(await errorOf(() => verifier.verifySync(token)));
     expect(endpoint.count).toBe(attack.fetches ?? 0);
 
-    for (const error of [awaited, atOnce]) {
+    for (const error of errors) {
       const [what, fix] = REFUSALS[attack.reason];
+      expect(error.reason).toBe(attack.reason);
       expect(error).toMatchObject({
         status: 401,
         code: "token_invalid",
@@ -54,14 +55,13 @@ describe("all attacks together", () => {
     await verifier.verify(before);
     for (const attack of plain) {
       const token = await attack.token(ATTACKED_KEYS);
-      expect([attack.name, await verdictOf(verifier, token)]).toEqual([attack.name, attack.reason]);
-      expect([attack.name, verdictSyncOf(verifier, token)]).toEqual([attack.name, attack.reason]);
+      expect([attack.name, await agreedVerdict(verifier, token)]).toEqual([attack.name, attack.reason]);
     }
     for (const { kid } of [ATTACKED_KEYS.rs256, ATTACKED_KEYS.eddsa, ATTACKED_KEYS.es256]) {
       const key = Object.values(ATTACKED_KEYS).find((one) => one.kid === kid);
       expect(await verdictOf(verifier, sign(key))).toBe("accepted");
     }
-    expect(verifier.verifySync(before).claims.sub).toBe("user-1");
+    expect((await verifier.verify(before)).claims.sub).toBe("user-1");
     // What anyone can ask for at once with kids that nobody has.
     expect(endpoint.count).toBe(2);
     expect(verifier.stats()).toMatchObject({ verified: 5, cached: 1 });

@@ -1,5 +1,5 @@
 /** One request at a time, and nobody who waits for ever on one that is lost. */
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, onTestFinished, vi } from "vitest";
 import { withinSeconds } from "../../src/deadline.ts";
 import { singleFlight } from "../../src/verifier/flight.ts";
 import { manualClock } from "../manager/manual-clock.ts";
@@ -200,6 +200,30 @@ describe("single flight by itself", () => {
     expect(flights.current()).toBe(lost);
     clock.sinceBoot += 0.01;
     expect(flights.current()).toBeNull();
+  });
+
+  it("takes a flight for lost that gives no sign of life to who waits, long before its end", async () => {
+    const flights = singleFlight(manualClock(), 4);
+    // As when its request has ended, and its timers with it.
+    const timers = vi.spyOn(globalThis, "setInterval").mockImplementation(() => setTimeout(() => undefined));
+    const lost = flights.start(() => new Promise(() => undefined));
+    timers.mockRestore();
+    await flights.landed(lost);
+    expect(flights.current()).toBeNull();
+  });
+
+  it("waits for a flight that gives signs of life, however slow it is, and until it has landed", async () => {
+    vi.useFakeTimers();
+    onTestFinished(() => void vi.useRealTimers());
+    const flights = singleFlight(manualClock(), 4);
+    let land = (_: boolean): void => undefined;
+    const slow = flights.start(() => new Promise((landed) => (land = landed)));
+    const waiting = flights.landed(slow);
+    await vi.advanceTimersByTimeAsync(60_000);
+    expect(flights.current()).toBe(slow);
+    land(true);
+    await waiting;
+    expect([flights.current(), vi.getTimerCount()]).toEqual([null, 0]);
   });
 
   it("keeps a later flight when a lost one lands after all", async () => {

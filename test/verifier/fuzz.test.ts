@@ -5,6 +5,9 @@ import type { VerifyAlgorithm } from "../../src/verifier/algorithms.ts";
 import { isVerifyError } from "../../src/verifier/index.ts";
 import { REFUSALS } from "../../src/verifier/refusal.ts";
 import {
+  agreedVerdict,
+  CHECKS_AT_ONCE,
+  MADE_ALGORITHMS,
   sampleKey,
   sampleRsaKey,
   sign,
@@ -21,20 +24,18 @@ const KEYS = [
   sampleRsaKey("RS256"),
   sampleRsaKey("PS256"),
   sampleKey("EdDSA"),
-  sampleKey("ML-DSA-44"),
-] as const;
+  ...(MADE_ALGORITHMS.includes("ML-DSA-44") ? [sampleKey("ML-DSA-44")] : []),
+];
 
 let watched: Watched;
 beforeAll(async () => {
   watched = await warmVerifier(KEYS.map(({ jwk }) => jwk));
 });
 
-/** Of both paths, which must agree. Throws what is not a refusal. */
-async function verdict(token: string): Promise<string> {
-  const awaited = await verdictOf(watched.verifier, token);
-  expect(verdictSyncOf(watched.verifier, token)).toBe(awaited);
-  return awaited;
-}
+const verdict = (token: string) => agreedVerdict(watched.verifier, token);
+/** By the faster way. */
+const quickVerdict = async (token: string) =>
+  CHECKS_AT_ONCE ? verdictSyncOf(watched.verifier, token) : verdictOf(watched.verifier, token);
 
 function signingInputOf(token: string): string {
   return token.slice(0, token.lastIndexOf("."));
@@ -81,7 +82,7 @@ describe.each(["ES256", "RS256", "EdDSA"] satisfies VerifyAlgorithm[])("a token 
       for (let bit = 0; bit < 7; bit++) {
         const flipped = String.fromCharCode(token.charCodeAt(at) ^ (1 << bit));
         const changed = token.slice(0, at) + flipped + token.slice(at + 1);
-        if (verdictSyncOf(watched.verifier, changed) === "accepted") accepted.push(`${at}/${bit}`);
+        if ((await quickVerdict(changed)) === "accepted") accepted.push(`${at}/${bit}`);
       }
     expect(accepted).toEqual([]);
   });
@@ -149,7 +150,7 @@ describe("an arbitrary text", () => {
         const error: unknown = await watched.verifier.verify(text).catch((thrown: unknown) => thrown);
         if (!isVerifyError(error)) throw new Error("Not a refusal.", { cause: error });
         expect(Object.keys(REFUSALS)).toContain(error.reason);
-        expect(verdictSyncOf(watched.verifier, text)).toBe(error.reason);
+        if (CHECKS_AT_ONCE) expect(verdictSyncOf(watched.verifier, text)).toBe(error.reason);
         const texts = textsOf(error);
         expect(secretsOf(text).filter((secret) => texts.includes(secret))).toEqual([]);
       }),

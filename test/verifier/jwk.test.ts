@@ -9,7 +9,12 @@ const EC = sampleKey("ES256").jwk;
 const P521 = sampleKey("ES512").jwk;
 const RSA = sampleRsaKey("RS256").jwk;
 const OKP = sampleKey("EdDSA").jwk;
-const AKP = sampleKey("ML-DSA-44").jwk;
+const AKP = {
+  kid: "ML-DSA-44",
+  kty: "AKP",
+  alg: "ML-DSA-44",
+  pub: Buffer.alloc(1312, 7).toString("base64url"),
+};
 
 const judge = (jwk: unknown, accepted: readonly VerifyAlgorithm[] = VERIFY_ALGORITHMS) =>
   judgeJwk(jwk, accepted);

@@ -1,5 +1,6 @@
 /** While the endpoint is down, or answers with what is no JWKS. */
 import { describe, expect, it } from "vitest";
+import { CHECKS_AT_ONCE } from "./sample-issuer.ts";
 import {
   answers,
   CUT_OFF,
@@ -42,7 +43,7 @@ describe("an outage", () => {
     await live(scene, 3700, 13);
     scene.clock.advance(FRESH + STALE - DUE - 3705 - 1);
     expect(await scene.verdict()).toBe("accepted");
-    expect(scene.verdictSync()).toBe("accepted");
+    if (CHECKS_AT_ONCE) expect(scene.verdictSync()).toBe("accepted");
     scene.clock.advance(1);
     expect(await scene.verdict()).toBe("keys_expired");
     expect(scene.verdictSync()).toBe("keys_not_ready");

@@ -185,15 +185,13 @@ describe("onEvent", () => {
 
 describe("stats", () => {
   it("counts what was accepted and refused, in all and by the keys that are known", async () => {
-    const { verdict, verdictSync, verifier, issuer } = await warmScene({}, jwks([KEY, NEXT_KEY]));
+    const { verdict, verifier, issuer } = await warmScene({}, jwks([KEY, NEXT_KEY]));
     const token = tokenOf(KEY);
-    await verdict(token);
-    await verdict(token);
-    verdictSync(token);
+    for (let time = 0; time < 3; time++) await verdict(token);
     await verdict(tokenOf(NEXT_KEY));
     await verdict(`${tokenOf(NEXT_KEY).slice(0, -8)}AAAAAAAA`);
     await verdict(tokenOf(KEY, { aud: "other" }));
-    verdictSync(tokenOf(KEY, { exp: 1, iat: 0 }));
+    await verdict(tokenOf(KEY, { exp: 1, iat: 0 }));
     issuer.reply = OUTAGE;
     await verdict(tokenOf(STRANGER));
     await verdict("malformed");

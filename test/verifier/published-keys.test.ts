@@ -6,6 +6,7 @@ import { pkcs1 } from "./raw-rsa.ts";
 import { rocaKey } from "./roca-key.ts";
 import {
   assemble,
+  CHECKS_AT_ONCE,
   namedKey,
   type PublishedJwk,
   type SampleKey,
@@ -39,7 +40,7 @@ async function observed(
 async function expectGoodTokens({ verifier }: Watched): Promise<void> {
   for (const key of [FIRST, LAST]) {
     expect(await verdictOf(verifier, sign(key))).toBe("accepted");
-    expect(verdictSyncOf(verifier, sign(key))).toBe("accepted");
+    if (CHECKS_AT_ONCE) expect(verdictSyncOf(verifier, sign(key))).toBe("accepted");
   }
 }
 
@@ -57,11 +58,11 @@ function offCurve({ jwk }: SampleKey): PublishedJwk {
   return { ...jwk, y: y.toString("base64url") };
 }
 
-const onOtherCurve = namedKey(
-  "ES256",
-  "evil",
-  generateKeyPairSync("ec", { namedCurve: "secp256k1" }).privateKey,
-);
+/** The base point of secp256k1 (SEC 2 section 2.4.1), which is nowhere on P-256. */
+const onOtherCurve = {
+  x: "eb5mfvncu6xVoGKVzocLBwKb_NstzijZWfKBWxb4F5g",
+  y: "SDradyajxGVdpPv8DhEIqP0XtEimhVQZnEfQj_sQ1Lg",
+};
 
 /** Its holder signs tokens with it, as well as can be: so it must not be used at all. */
 const BAD_KEYS: readonly [string, VerifierEvent["type"] | string, PublishedJwk, () => string][] = [
@@ -84,7 +85,7 @@ const BAD_KEYS: readonly [string, VerifierEvent["type"] | string, PublishedJwk, 
     () => sign(EVIL_EC),
   ],
   ["off its curve", "not_importable", offCurve(EVIL_EC), () => sign(EVIL_EC)],
-  ["of another curve", "not_importable", { ...onOtherCurve.jwk, crv: "P-256" }, () => sign(onOtherCurve)],
+  ["of another curve", "not_importable", { ...EVIL_EC.jwk, ...onOtherCurve }, () => sign(EVIL_EC)],
   ["of 1024 bits", "weak", SHORT_RSA.jwk, () => sign(SHORT_RSA)],
   [
     "with exponent 1",

@@ -2,12 +2,14 @@
 import {
   constants,
   createPrivateKey,
+  createSign,
   generateKeyPairSync,
   type JsonWebKey,
   type KeyObject,
   sign as signBytes,
 } from "node:crypto";
-import type { VerifyAlgorithm } from "../../src/verifier/algorithms.ts";
+import { importSignatureCheck } from "#signature-check";
+import { VERIFY_ALGORITHMS, type VerifyAlgorithm } from "../../src/verifier/algorithms.ts";
 import {
   createVerifier,
   isVerifyError,
@@ -31,6 +33,11 @@ export interface SampleKey {
 }
 
 export type PublishedJwk = Readonly<Record<string, unknown>>;
+
+/** What this runtime's `node:crypto` can make keys for: workerd's has no ML-DSA. */
+export const MADE_ALGORITHMS: readonly VerifyAlgorithm[] = VERIFY_ALGORITHMS.filter(
+  (alg) => !(alg.startsWith("ML-DSA") && navigator.userAgent === "Cloudflare-Workers"),
+);
 
 const pairs = new Map<string, KeyObject>();
 
@@ -117,11 +124,33 @@ export function signature(
   input: string | Uint8Array,
   alg: VerifyAlgorithm = key.alg,
 ): Buffer {
-  const hash = /^(?:ES|RS|PS)/.test(alg) ? `sha${alg.slice(2)}` : null;
-  const options = alg.startsWith("PS")
-    ? { padding: constants.RSA_PKCS1_PSS_PADDING, saltLength: Number(alg.slice(2)) / 8 }
-    : { dsaEncoding: "ieee-p1363" as const };
-  return signBytes(hash, Buffer.from(input), { key: key.privateKey, ...options });
+  const hash = /^(?:ES|RS)/.test(alg) ? `sha${alg.slice(2)}` : null;
+  if (alg.startsWith("PS")) return pssSignature(key, input, alg, Number(alg.slice(2)) / 8);
+  return signBytes(hash, Buffer.from(input), { key: pemOf(key.privateKey), dsaEncoding: "ieee-p1363" });
+}
+
+/** By the older call, because the other one does not heed the padding in workerd. */
+export function pssSignature(
+  { privateKey }: SampleKey,
+  input: string | Uint8Array,
+  alg: VerifyAlgorithm,
+  saltLength: number,
+): Buffer {
+  const padding = constants.RSA_PKCS1_PSS_PADDING;
+  return createSign(`sha${alg.slice(2)}`)
+    .update(input)
+    .sign({ key: pemOf(privateKey), padding, saltLength });
+}
+
+const pems = new WeakMap<KeyObject, string>();
+
+/** As text, because workerd's `node:crypto` takes no KeyObject beside further options. */
+export function pemOf(privateKey: KeyObject): string {
+  const known = pems.get(privateKey);
+  if (known !== undefined) return known;
+  const pem = privateKey.export({ format: "pem", type: "pkcs8" }).toString();
+  pems.set(privateKey, pem);
+  return pem;
 }
 
 export function encode(part: string | Uint8Array): string {
@@ -198,6 +227,23 @@ export function verdictSyncOf(verifier: Verifier, token: string): Verdict {
   } catch (error) {
     return reasonOf(error);
   }
+}
+
+const { checkSync } = await importSignatureCheck("EdDSA", {
+  kty: "OKP",
+  crv: "Ed25519",
+  x: sampleKey("EdDSA").jwk["x"] as string,
+});
+
+/** Whether this runtime has `verifySync`: Node has. */
+export const CHECKS_AT_ONCE: boolean = checkSync !== null;
+
+/** Of both ways to verify, which must agree. */
+export async function agreedVerdict(verifier: Verifier, token: string): Promise<Verdict> {
+  const awaited = await verdictOf(verifier, token);
+  const atOnce = CHECKS_AT_ONCE ? verdictSyncOf(verifier, token) : awaited;
+  if (atOnce !== awaited) throw new Error(`verify says ${awaited}, verifySync says ${atOnce}`);
+  return awaited;
 }
 
 /** Anything but a refusal in words is thrown on: it is a bug. */

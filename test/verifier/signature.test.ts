@@ -1,13 +1,16 @@
 /** Every algorithm, by both implementations: what jose and node:crypto sign is verified, and nothing else. */
-import { CompactSign } from "jose";
+import { CompactSign, importPKCS8 } from "jose";
 import { describe, expect, it } from "vitest";
-import { VERIFY_ALGORITHMS, type VerifyAlgorithm } from "../../src/verifier/algorithms.ts";
+import type { VerifyAlgorithm } from "../../src/verifier/algorithms.ts";
 import { judgeJwk } from "../../src/verifier/jwk.ts";
 import { tokenParser } from "../../src/verifier/parse.ts";
 import * as onNode from "../../src/verifier/signature.node.ts";
 import * as onWeb from "../../src/verifier/signature.web.ts";
 import {
   assemble,
+  CHECKS_AT_ONCE,
+  MADE_ALGORITHMS,
+  pemOf,
   type SampleKey,
   sampleClaims,
   sampleKey,
@@ -31,17 +34,20 @@ function materialOf({ jwk, alg }: SampleKey) {
   return judged.jwk;
 }
 
-/** What each of the three ways to check says, which must be the same. */
+/** What each of the three ways to check says, which must be the same; elsewhere than on Node there is one. */
 async function verdicts(key: SampleKey, token: string): Promise<boolean> {
-  const node = await onNode.importSignatureCheck(key.alg, materialOf(key));
-  const web = await onWeb.importSignatureCheck(key.alg, materialOf(key));
   const parsed = parse(token);
-  const all = [await node.check(parsed), node.checkSync?.(parsed), await web.check(parsed)];
+  const web = await onWeb.importSignatureCheck(key.alg, materialOf(key));
+  const all: unknown[] = [await web.check(parsed)];
+  if (CHECKS_AT_ONCE) {
+    const node = await onNode.importSignatureCheck(key.alg, materialOf(key));
+    all.push(await node.check(parsed), node.checkSync?.(parsed));
+  }
   expect(new Set(all).size).toBe(1);
   return all[0] as boolean;
 }
 
-describe.each(VERIFY_ALGORITHMS)("%s", (alg) => {
+describe.each(MADE_ALGORITHMS)("%s", (alg) => {
   const key = keyFor(alg);
 
   it("verifies what node:crypto signs, however long it is", async () => {
@@ -52,7 +58,7 @@ describe.each(VERIFY_ALGORITHMS)("%s", (alg) => {
   it("verifies what jose signs", async () => {
     const token = await new CompactSign(Buffer.from(JSON.stringify(sampleClaims())))
       .setProtectedHeader({ alg, kid: alg })
-      .sign(key.privateKey);
+      .sign(await importPKCS8(pemOf(key.privateKey), alg));
     expect(await verdicts(key, token)).toBe(true);
   });
 
@@ -60,7 +66,7 @@ describe.each(VERIFY_ALGORITHMS)("%s", (alg) => {
     expect(await verdicts(key, sign(keyFor(alg, "stranger")))).toBe(false);
     const honest = sign(key).slice(sign(key).lastIndexOf("."));
     expect(await verdicts(key, signingInput(key, {}, { sub: "admin" }) + honest)).toBe(false);
-    for (const other of VERIFY_ALGORITHMS.filter(
+    for (const other of MADE_ALGORITHMS.filter(
       (one) => /^[RP]S/.test(one) && /^[RP]S/.test(alg) && one !== alg,
     )) {
       const input = signingInput(key);
