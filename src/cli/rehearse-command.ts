@@ -2,6 +2,7 @@
 import { fileURLToPath } from "node:url";
 import { Command } from "commander";
 import { KeyturnError } from "../errors.ts";
+import { nodeServer } from "../rehearsal/node-server.ts";
 import { rehearse } from "../rehearsal/rehearsal.ts";
 import { emittedKids, type Report } from "../rehearsal/report.ts";
 import type { SecretToRehearse } from "../rehearsal/store.ts";
@@ -47,10 +48,12 @@ export function rehearseCommand(): Command {
     .action(async (options: Options) => {
       const json = options["json"] === true;
       const report = await rehearse({
-        cli: fileURLToPath(new URL("./main.js", import.meta.url)),
-        environment: environmentOfItsOwn(),
         verifiers: verifiersOf(options["verifiers"]),
-        secret: secretOf(options),
+        rehearsed: nodeServer({
+          cli: fileURLToPath(new URL("./main.js", import.meta.url)),
+          environment: environmentOfItsOwn(),
+          secret: secretOf(options),
+        }),
         // The play goes to stdout as it goes on; with --json that is kept for the report.
         onAct: (act) => (json ? printNote(act) : process.stdout.write(`\n${act}\n`)),
         onMoment: (moment) =>

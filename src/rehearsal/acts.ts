@@ -2,19 +2,18 @@
 import { setTimeout as delay } from "node:timers/promises";
 import type { Clock } from "../clock.ts";
 import { isKeyturnError, KeyturnError } from "../errors.ts";
-import type { Outcome, RevokeOutcome } from "../manager/commands.ts";
-import type { Status } from "../manager/status.ts";
+import type { RevokeOutcome } from "../manager/commands.ts";
 import { emitHold, revocationBoundSeconds } from "../ring/hold.ts";
 import type { Ledger } from "./ledger.ts";
-import type { NodeProcess } from "./node-process.ts";
 import { type Emergency, TOKENS_PER_KEY_MIN } from "./report.ts";
 import { POLICY } from "./scale.ts";
+import type { Operator } from "./server.ts";
 import type { Moment, Timeline } from "./timeline.ts";
 import type { Traffic } from "./traffic.ts";
-import type { Verifier, VerifierName } from "./verifiers.ts";
+import type { Verifier } from "./verifiers.ts";
 
 export interface Stage {
-  readonly node: NodeProcess;
+  readonly operator: Operator;
   readonly timeline: Timeline;
   readonly ledger: Ledger;
   readonly traffic: Traffic;
@@ -40,7 +39,7 @@ export async function play(
     await rollBack(stage, successor);
     onAct("Emergency revoke of the emitter, with its successor matured.");
     const emergency = await revokeInEmergency(stage);
-    await stage.node.command("audit", "verify");
+    await stage.operator.verifyAudit();
     return { emergency, failure: null };
   } catch (error) {
     const cause: unknown = stage.signal.aborted ? stage.signal.reason : error;
@@ -67,21 +66,16 @@ async function turnOver({ timeline, signal }: Stage): Promise<Moment> {
 }
 
 async function rollBack(stage: Stage, { newKid, oldKid }: Moment): Promise<void> {
-  const { node, timeline, signal } = stage;
+  const { operator, timeline, signal } = stage;
   // The new key is found to be bad only when tokens of it are about: they are honest all the same.
   await signedEnough(stage, newKid as string);
-  const { emitter } = (await node.command(
-    "rollback",
-    "--reason",
-    "rehearsal: a consumer cannot use the new key",
-    "--yes",
-  )) as Outcome;
+  const { emitter } = await operator.rollback("rehearsal: a consumer cannot use the new key");
   if (emitter !== oldKid) throw failed("The rollback did not bring back the key that retired last.");
   await timeline.until("rollback in the log", ({ event }) => event === "rollback", STEP_SECONDS_MAX, signal);
 }
 
 async function revokeInEmergency(stage: Stage): Promise<Emergency> {
-  const { node, timeline, ledger, clock, signal } = stage;
+  const { operator, timeline, ledger, clock, signal } = stage;
   const rolledBack = timeline.moments().find(({ event }) => event === "rollback") as Moment;
   const accepted = await timeline.until(
     "successor that is accepted",
@@ -90,27 +84,21 @@ async function revokeInEmergency(stage: Stage): Promise<Emergency> {
     signal,
   );
   // In a deployment a matured successor waits for weeks; at this pace the schedule would let it emit at once.
-  await node.command("pause", "--reason", "rehearsal: keep the successor for the emergency");
-  const { emitter, keys } = (await node.command("status")) as Status;
+  await operator.pause("rehearsal: keep the successor for the emergency");
+  const { emitter, keys } = await operator.status();
   const maturesAt = keys.find(({ kid }) => kid === accepted.newKid)?.emitDueAt ?? null;
   if (maturesAt === null) throw failed("The accepted key has no instant from which it may emit.");
   while (clock.now() < maturesAt) await delay(ASK_EVERY_MILLISECONDS, undefined, { signal });
 
   ledger.revoking(emitter);
-  const revoked = (await node.command(
-    "revoke",
-    emitter,
-    "--reason",
-    "rehearsal: the private key was seen on a pastebin",
-    "--yes",
-  )) as RevokeOutcome;
+  const revoked = await operator.revoke(emitter, "rehearsal: the private key was seen on a pastebin");
   const revokedAt = clock.monotonic();
   if (revoked.earlyEmit || revoked.emitter !== accepted.newKid)
     throw failed("The matured successor did not take over from the revoked key.");
   await signedEnough(stage, revoked.emitter);
   const refusedAfterSeconds = await refusals(stage, revoked, revokedAt);
   // Not before: the last act is over, and the next key would emit into a play that has ended.
-  await node.command("resume");
+  await operator.resume();
   return {
     kid: emitter,
     successor: revoked.emitter,
@@ -125,7 +113,7 @@ async function refusals(
   { kid, refusedByAt }: RevokeOutcome,
   revokedAt: number,
 ): Promise<Emergency["refusedAfterSeconds"]> {
-  const refusedAfter = new Map<VerifierName, number | null>(verifiers.map(({ name }) => [name, null]));
+  const refusedAfter = new Map<string, number | null>(verifiers.map(({ name }) => [name, null]));
   const token = traffic.latestOf(kid) as string;
   const trusting = () => verifiers.filter(({ name }) => refusedAfter.get(name) === null);
   for (;;) {
@@ -144,7 +132,11 @@ async function refusals(
   }
 }
 
-async function signedEnough({ ledger, signal }: Stage, kid: string): Promise<void> {
+/** Waits for as many tokens of the key as the report demands. @throws KeyturnError `rehearsal_failed` */
+export async function signedEnough(
+  { ledger, signal }: Pick<Stage, "ledger" | "signal">,
+  kid: string,
+): Promise<void> {
   const deadline = AbortSignal.timeout(SLACK_SECONDS * 1000);
   while ((ledger.read().signedBy[kid] ?? 0) <= TOKENS_PER_KEY_MIN) {
     if (deadline.aborted) throw failed(`The server did not sign with ${kid}, which emits.`);

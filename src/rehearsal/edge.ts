@@ -35,7 +35,8 @@ export async function startEdge(origin: string, { monotonic }: Pick<Clock, "mono
     const response = await fetch(`${origin}${JWKS_PATH}`);
     const body = await response.text();
     if (!response.ok) throw new Error(`The server answered ${response.status}.`);
-    const at = monotonic();
+    // It may come out of a cache itself; then it is as old as that says (RFC 9111 section 4.2.3).
+    const at = monotonic() - Number(response.headers.get("Age") ?? 0);
     kept = {
       body,
       contentType: response.headers.get("Content-Type") ?? "",

@@ -15,7 +15,7 @@ export interface Report extends Books {
   /** The policy's members that differ from the defaults: the scale of the rehearsal. */
   readonly policy: Partial<RotationPolicy>;
   readonly timeline: readonly Moment[];
-  readonly verifiers: readonly VerifierName[];
+  readonly verifiers: readonly string[];
   /** Verifiers that were left out because their packages are not installed. */
   readonly missing: readonly VerifierName[];
   /** Requests to the cache between server and verifiers, and from it. */
@@ -31,7 +31,7 @@ export interface Emergency {
   /** What the revoke promised: refused by every verifier that honours the cache TTL, within so many seconds. */
   readonly boundSeconds: number;
   /** When each verifier first refused the key; null when it had not by then. */
-  readonly refusedAfterSeconds: Readonly<Partial<Record<VerifierName, number | null>>>;
+  readonly refusedAfterSeconds: Readonly<Record<string, number | null>>;
 }
 
 /** So that a key's zero rejections are no accident. */

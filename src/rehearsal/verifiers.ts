@@ -10,7 +10,8 @@ import { createVerifier } from "../verifier/index.ts";
 export type VerifierName = "keyturn" | "jose" | "jose-ttl-only" | "jwks-rsa" | "get-jwks";
 
 export interface Verifier {
-  readonly name: VerifierName;
+  /** A VerifierName, and what sets it apart where there are several of one. */
+  readonly name: string;
   /** Whether it lets go of a key that the JWKS no longer shows. */
   readonly forgets: boolean;
   /** Rejects with the library's own error when the token does not verify. */
@@ -44,10 +45,15 @@ export function isVerifierName(name: string): name is VerifierName {
   return Object.hasOwn(VERIFIERS, name);
 }
 
-/** Those of `names` whose packages are installed, and the others. */
+/**
+ * Those of `names` whose packages are installed, and the others.
+ *
+ * @param directUrl asked by a second set of them, each named "…, directly". Default: there is none.
+ */
 export async function loadVerifiers(
   names: readonly VerifierName[],
   options: VerifierOptions,
+  directUrl?: string,
 ): Promise<{ readonly verifiers: Verifier[]; readonly missing: VerifierName[] }> {
   const verifiers: Verifier[] = [];
   const missing: VerifierName[] = [];
@@ -59,7 +65,13 @@ export async function loadVerifiers(
       missing.push(name);
     }
   }
-  return { verifiers, missing };
+  if (directUrl === undefined) return { verifiers, missing };
+  const second = await loadVerifiers(names, { ...options, jwksUrl: directUrl });
+  return { verifiers: [...verifiers, ...second.verifiers.map(directly)], missing };
+}
+
+function directly(verifier: Verifier): Verifier {
+  return { ...verifier, name: `${verifier.name}, directly` };
 }
 
 /** Long past the end of any rehearsal. */
