@@ -36,6 +36,7 @@ export {
   type ApiTokensOptions,
   type ApiTokensStatus,
   createApiTokens,
+  type TokenUse,
 } from "./api-tokens/api-tokens.ts";
 export type { Authenticate, Caller } from "./api-tokens/caller.ts";
 export type { Role } from "./api-tokens/role.ts";

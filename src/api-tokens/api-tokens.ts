@@ -9,14 +9,16 @@ import { randomApiTokenBytes, randomApiTokenId, randomTokenBookId } from "../key
 import { printable } from "../ring/printable.ts";
 import type { RingStore } from "../store/store.ts";
 import type { KeyturnEvent, OnEvent } from "../telemetry/events.ts";
-import { type ApiToken, type ApiTokenView, callerOf, isLive, viewOf } from "./api-token.ts";
-import type { Authenticate, Caller } from "./caller.ts";
+import { type ApiToken, type ApiTokenView, isLive, viewOf } from "./api-token.ts";
+import type { Authenticate } from "./caller.ts";
 import { committer } from "./commit.ts";
 import { paceOf } from "./few-commits.ts";
 import { followsBook } from "./follows.ts";
 import { bookHolder } from "./held-book.ts";
+import { lastUses, type TokenUse } from "./last-uses.ts";
 import { parseRotationOrder, parseTokenOrder, type RotationOrder, type TokenOrder } from "./order.ts";
 import { type Pause, paced } from "./paced.ts";
+import { recognition } from "./recognition.ts";
 import { knownSuccessorText, successorText } from "./successor-text.ts";
 import {
   emptyBook,
@@ -30,7 +32,9 @@ import {
   tokenOf,
   touched,
 } from "./token-book.ts";
-import { hashOf, isTokenText, tokenText } from "./token-text.ts";
+import { hashOf, tokenText } from "./token-text.ts";
+
+export type { TokenUse };
 
 export interface ApiTokensOptions {
   /** Where the book is kept: a place of its own, not the ring's. */
@@ -104,6 +108,11 @@ export interface ApiTokens {
    * when an unknown token cannot be looked for, or when the copy in memory is older than the lease.
    */
   readonly authenticate: Authenticate;
+  /**
+   * Answers from memory alone, and never looks in the store: for a copy that can send whom it does not know
+   * to one that decides. Null when the token is not there, has ended, or the copy is older than the lease.
+   */
+  readonly recognize: Authenticate;
   /** Reads the book again. A node calls it every `refreshSeconds`. Failures are told as events. */
   refresh(): Promise<void>;
   /** How fresh the copy in memory is, by which callers are known. */
@@ -128,6 +137,16 @@ export interface ApiTokens {
    * commit to the book. A node calls it each minute. Failures are told as events.
    */
   flush(): Promise<void>;
+  /**
+   * Takes out the last use of each token that was noted here since the last call. For copies that may not write:
+   * whoever takes them out hands them to `seen` of one that may, or back to this one.
+   */
+  uses(): readonly TokenUse[];
+  /**
+   * Takes up last uses that another copy noted. The later instant counts, one in the future as now; what cannot
+   * be, like a use of an unknown token, is left out.
+   */
+  seen(uses: readonly TokenUse[]): void;
 }
 
 const LEASE_SECONDS_DEFAULT = 120;
@@ -148,24 +167,14 @@ export async function createApiTokens(options: ApiTokensOptions): Promise<ApiTok
   const holder = bookHolder({ store, keks, ring, clock, onEvent });
   const commit = committer({ store, kek, clock, holder, empty: emptyBook(randomTokenBookId(), ring) });
   const look = paced(() => holder.reload(), LOOK_EVERY_SECONDS, clock, pause);
-  const usedAt = new Map<string, number>();
+  const used = lastUses();
+  const usedAt = used.at;
   const openedAt = readingOf(clock);
   const now = () => holder.judgedAt(readingOf(clock));
+  const { isWithinLease, ...callers } = recognition({ holder, leaseSeconds, look, used, now });
   const firstRead = holder.reload();
   const pace = paceOf(store.writesEverySeconds);
   await (mustRead ? firstRead : firstRead.catch(nothing));
-
-  async function authenticate(presented: string): Promise<Caller | null> {
-    const hash = await hashOf(presented);
-    // Compared as a hash, so how long it takes says nothing about any value that would be good.
-    const find = () => holder.current()?.byHash.get(hash);
-    if (find() === undefined && !(await isTokenText(presented))) return null;
-    if (holder.ageSeconds() > leaseSeconds || find() === undefined) await look();
-    const token = find();
-    if (token === undefined || !isLive(token, now())) return null;
-    usedAt.set(token.id, now());
-    return callerOf(token);
-  }
 
   function shown(token: ApiToken): ApiTokenView {
     return viewOf({ ...token, lastUsedAt: laterUse(token, usedAt) }, now());
@@ -181,11 +190,11 @@ export async function createApiTokens(options: ApiTokensOptions): Promise<ApiTok
   }
 
   return {
-    authenticate,
+    ...callers,
     refresh: () => holder.reload().then(nothing, nothing),
     status: () => ({
       ageSeconds: holder.current() === null ? secondsSince(openedAt, readingOf(clock)) : holder.ageSeconds(),
-      canAuthenticate: holder.ageSeconds() <= leaseSeconds,
+      canAuthenticate: isWithinLease(),
     }),
     list: () => (holder.current()?.opened?.book.tokens ?? []).map(shown),
     async issue({ by, ...wanted }) {
@@ -242,15 +251,15 @@ export async function createApiTokens(options: ApiTokensOptions): Promise<ApiTok
     },
     flush: () =>
       commit(async (base, _, decidedAt) => touched(base, usedAt, decidedAt - pace.restSeconds)).then(
-        forgetGone,
+        ({ book }) => used.keepOnly(book),
         failedToWrite,
       ),
+    uses: () => used.take(),
+    seen(uses) {
+      const book = holder.current()?.opened?.book;
+      if (book !== undefined) used.takeUp(uses, book, now());
+    },
   };
-
-  /** Of tokens that are no more, nobody asks when they were used. */
-  function forgetGone({ book }: { readonly book: TokenBook }): void {
-    for (const id of usedAt.keys()) if (tokenOf(book, id) === null) usedAt.delete(id);
-  }
 
   function failedToWrite(error: unknown): void {
     onEvent({ type: "api_tokens_failed", error });

@@ -3,7 +3,7 @@
  * would not have written to the byte is refused. Whether it is authentic is asked in sealed-book.ts.
  */
 import canonicalize from "canonicalize";
-import { z } from "zod";
+import * as z from "zod";
 import { KeyturnError } from "../errors.ts";
 import { EARLIEST_INSTANT, LATEST_INSTANT } from "../ring/document.ts";
 import { PRINTABLE_LENGTH_MAX } from "../ring/printable.ts";

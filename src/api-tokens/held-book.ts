@@ -2,7 +2,7 @@
  * The book as this node read it last, by which every request is judged. It only ever moves forward:
  * an older book, which could raise a revoked token, is refused however it got into the store.
  */
-import { type Clock, type Reading, readingOf, secondsSince } from "../clock.ts";
+import { ageAt, before, type Clock, type Reading, readingOf } from "../clock.ts";
 import { isKeyturnError, KeyturnError } from "../errors.ts";
 import type { Kek } from "../keys/kek.ts";
 import type { RingStore, Stored } from "../store/store.ts";
@@ -47,10 +47,11 @@ export function bookHolder(options: {
   let failing = false;
 
   async function reload(): Promise<Held> {
-    const readAt = readingOf(clock);
+    const askedAt = readingOf(clock);
     const base = current;
     try {
-      const held = await taken(await loaded(store), readAt, base);
+      const stored = await loaded(store);
+      const held = await taken(stored, before(askedAt, stored?.ageSeconds ?? 0), base);
       if (failing) onEvent({ type: "api_tokens_recovered" });
       failing = false;
       return held;
@@ -75,15 +76,15 @@ export function bookHolder(options: {
   }
 
   function renewed(held: Held, readAt: Reading): Held {
-    // A slow load may answer after a later one.
-    if (readAt.monotonic > held.readAt.monotonic) current = { ...held, readAt };
+    // A slow load may answer after a later one; one that lies ahead is none.
+    const isAhead = !Number.isFinite(ageAt(held.readAt, readingOf(clock)));
+    if (isAhead || readAt.monotonic > held.readAt.monotonic) current = { ...held, readAt };
     return current ?? held;
   }
 
   return {
     current: () => current,
-    ageSeconds: () =>
-      current === null ? Number.POSITIVE_INFINITY : secondsSince(current.readAt, readingOf(clock)),
+    ageSeconds: () => (current === null ? Number.POSITIVE_INFINITY : ageAt(current.readAt, readingOf(clock))),
     judgedAt: (reading) => judgedAt(current?.knownTime ?? null, reading),
     reload,
     adopt(opened, revision, decidedAt) {

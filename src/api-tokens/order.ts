@@ -1,5 +1,5 @@
 /** What an operator may order of API tokens. All that is wrong with an order is said at once. */
-import { z } from "zod";
+import * as z from "zod";
 import { KeyturnError, type Problem } from "../errors.ts";
 import { isPrintable } from "../ring/printable.ts";
 import { listed, problemsOf } from "../schema.ts";

@@ -1,5 +1,5 @@
 /** What a signer's API token may be used for, and the one place that holds a request against it. */
-import { z } from "zod";
+import * as z from "zod";
 import { KeyturnError, type Problem } from "../errors.ts";
 import { isPrintable } from "../ring/printable.ts";
 import { listed } from "../schema.ts";

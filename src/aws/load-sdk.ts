@@ -1,15 +1,19 @@
 /** A package of the SDK, loaded when it is first needed; who does not use AWS does without. */
 import { KeyturnError } from "../errors.ts";
 
-/** @returns `load` made to run once; again only after it has failed. */
-export function loadedOnce<T>(load: () => Promise<T>): () => Promise<T> {
-  let loading: Promise<T> | null = null;
-  return () => {
-    loading ??= load().catch((error: unknown) => {
-      loading = null;
-      throw error;
-    });
-    return loading;
+/**
+ * What was loaded first is kept. Nobody waits for what another has begun, because on Workers that may never
+ * end; who comes before the first is there loads for itself.
+ *
+ * @returns `load` made to run no more once it has succeeded.
+ */
+export function loadedOnce<T extends object>(load: () => Promise<T>): () => Promise<T> {
+  let kept: T | null = null;
+  return async () => {
+    if (kept !== null) return kept;
+    const loaded = await load();
+    kept ??= loaded;
+    return kept;
   };
 }
 

@@ -4,7 +4,8 @@ import { isKeyturnError, KeyturnError } from "../errors.ts";
 import type { KeyManager } from "../manager/manager.ts";
 import { type Config, readConfig } from "../node/config.ts";
 import { type OpenedRing, openConfigured } from "../node/open.ts";
-import { environmentName, flagName, SECRET_SETTINGS, SETTINGS } from "../node/settings.ts";
+import { SECRET_SETTINGS, SETTINGS } from "../node/settings.ts";
+import { environmentName, flagName } from "../setting-text.ts";
 import type { OnEvent } from "../telemetry/events.ts";
 import { printNote } from "./print.ts";
 

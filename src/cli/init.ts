@@ -3,8 +3,9 @@ import { writeFile } from "node:fs/promises";
 import type { Command } from "commander";
 import { CONFIG_FILES } from "../node/config.ts";
 import { openConfigured } from "../node/open.ts";
-import { environmentName, SETTINGS, settingFromText } from "../node/settings.ts";
+import { SETTINGS } from "../node/settings.ts";
 import { placeOf } from "../node/store.ts";
+import { environmentName, settingFromText } from "../setting-text.ts";
 import {
   command,
   configOf,

@@ -2,8 +2,8 @@
 import { existsSync } from "node:fs";
 import { resolve } from "node:path";
 import type { Command } from "commander";
+import { publicJwksUrl } from "../http/public-jwks.ts";
 import type { Config } from "../node/config.ts";
-import { publicJwksUrl } from "../node/probe.ts";
 import type { RunningNode } from "../node/serve.ts";
 import { command, configOf, type Options, withSettings } from "./command.ts";
 import { printNote } from "./print.ts";

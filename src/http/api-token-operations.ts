@@ -2,7 +2,7 @@
  * API tokens over HTTP: what their holders may do with their own, wherever they sign, and what those
  * may do who give them out.
  */
-import { z } from "zod";
+import * as z from "zod";
 import type { ApiTokenView } from "../api-tokens/api-token.ts";
 import type { ApiTokens } from "../api-tokens/api-tokens.ts";
 import { rotationOrder, tokenOrder } from "../api-tokens/order.ts";
@@ -36,6 +36,11 @@ const params = z.strictObject({
     .string()
     .regex(/^[\w-]{1,64}$/, { error: "Expected the id of an API token, like t_3kTMd0WbqNn2xXQe." }),
 });
+
+/** Whether a path is of what the holder of an API token may do with it, wherever it signs. */
+export function isOwnApiTokenPath(path: string): boolean {
+  return /^\/v1\/api-tokens\/(self|[^/]+\/rotate)$/.test(path);
+}
 
 /** For whoever holds an API token: what it is, and its successor. `others`: whether administrators rotate any. */
 export function ownApiTokenOperations(

@@ -1,5 +1,8 @@
-/** The bearer token (RFC 6750) that lets a service sign. Only its SHA-256 is kept. */
+/** The bearer tokens (RFC 6750) that others make and put into the configuration. Only their SHA-256 is kept. */
+import type { ApiTokens } from "../api-tokens/api-tokens.ts";
 import type { Authenticate, Caller } from "../api-tokens/caller.ts";
+import type { Role } from "../api-tokens/role.ts";
+import { isTokenText } from "../api-tokens/token-text.ts";
 import { KeyturnError } from "../errors.ts";
 
 /** 256 bits in base64url. */
@@ -29,12 +32,52 @@ export async function apiTokenCheck(text: string): Promise<ApiTokenCheck> {
   return async (presented) => crypto.subtle.verify("HMAC", key, expected, await sha256(presented));
 }
 
-/** What may be said of a token that is in no book. */
-const SOLE_CALLER: Caller = { id: "api-token", name: "api-token", role: "signer", scope: null };
+type SoleRole = Extract<Role, "signer" | "security">;
 
-/** Whoever presents the one token, as a signer. */
-export function soleCaller(check: ApiTokenCheck): Authenticate {
-  return async (presented) => ((await check(presented)) ? SOLE_CALLER : null);
+/** What may be said of a token that is in no book. */
+const SOLE_CALLERS: Readonly<Record<SoleRole, Caller>> = {
+  signer: { id: "api-token", name: "api-token", role: "signer", scope: null },
+  security: { id: "admin-token", name: "admin-token", role: "security", scope: null },
+};
+
+/** Whoever presents the one token. */
+export function soleCaller(check: ApiTokenCheck, role: SoleRole = "signer"): Authenticate {
+  return async (presented) => ((await check(presented)) ? SOLE_CALLERS[role] : null);
+}
+
+/** Tokens that others put into the configuration; null: none. */
+export interface GivenTokens {
+  /** Of a signer. */
+  readonly apiToken: string | null;
+  /** Of the role `security`. Default: none. */
+  readonly adminToken?: string | null;
+}
+
+/**
+ * Callers of the book, and beside them whoever presents one of the given tokens. A token that keyturn issued is
+ * the book's alone to judge, wherever it stands; one that is given as both is a signer's, and no more.
+ *
+ * @throws KeyturnError `api_token_invalid`
+ */
+export async function authenticator(
+  { authenticate }: Pick<ApiTokens, "authenticate">,
+  { apiToken, adminToken = null }: GivenTokens,
+): Promise<Authenticate> {
+  const given = [await givenCaller(apiToken, "signer"), await givenCaller(adminToken, "security")];
+  const soles = given.filter((sole) => sole !== null);
+  if (soles.length === 0) return authenticate;
+  return async (presented) => {
+    for (const ask of [authenticate, ...soles]) {
+      const caller = await ask(presented);
+      if (caller !== null) return caller;
+    }
+    return null;
+  };
+}
+
+async function givenCaller(token: string | null, role: SoleRole): Promise<Authenticate | null> {
+  if (token === null || (await isTokenText(token))) return null;
+  return soleCaller(await apiTokenCheck(token), role);
 }
 
 function sha256(text: string): Promise<ArrayBuffer> {

@@ -15,10 +15,11 @@ import { DISCOVERY_PATHS, discoveryDocument } from "./discovery.ts";
 import { isAdmitted, mount } from "./door.ts";
 import { failureReport } from "./failure-report.ts";
 import { healthRoutes } from "./health.ts";
-import { cacheControl, JWKS_PATH, type JwksAnswers, jwksAnswers } from "./jwks.ts";
+import { cacheControl, headerPairs, JWKS_PATH, type JwksAnswers, jwksAnswers } from "./jwks.ts";
 import { problemResponse } from "./problem.ts";
+import { publicJwksUrl } from "./public-jwks.ts";
 import { DENIAL_RATE, type RateLimit, RateLimited, rateLimiter, SIGN_RATE } from "./rate-limit.ts";
-import { BATCH_PATH, BATCH_TOKENS_MAX, signOperations, TOKENS_PATH } from "./sign.ts";
+import { BATCH_TOKENS_MAX, isSignPath, signOperations } from "./sign.ts";
 import { exactly, type KnownPath, pathsOf, unmatched } from "./unmatched.ts";
 
 export interface AppOptions {
@@ -52,7 +53,7 @@ export interface AppOptions {
 /** @throws KeyturnError `config_invalid` for limits under which a batch could never be signed */
 export function createApp(options: AppOptions): Hono {
   const { manager, onEvent = () => {}, answers = jwksAnswers(options.manager), limits = {} } = options;
-  const jwksUrl = options.jwksUrl ?? `${manager.issuer.replace(/\/$/, "")}${JWKS_PATH}`;
+  const jwksUrl = publicJwksUrl({ issuer: manager.issuer, jwksUrl: options.jwksUrl });
   const monotonic = () => manager.clock.monotonic();
   const denialRate = limits.denials ?? DENIAL_RATE;
   const app = new Hono();
@@ -114,10 +115,8 @@ const PREFLIGHT = {
 };
 
 function jwksResponse(c: Context, answers: JwksAnswers): Response {
-  const { status, headers, body } = answers(c.req.header("If-None-Match"));
-  const pairs: [string, string][] = [];
-  for (let i = 0; i < headers.length; i += 2) pairs.push([headers[i] as string, headers[i + 1] as string]);
-  return new Response(body, { status, headers: pairs });
+  const answer = answers(c.req.header("If-None-Match"));
+  return new Response(answer.body, { status: answer.status, headers: headerPairs(answer) });
 }
 
 /**
@@ -125,6 +124,5 @@ function jwksResponse(c: Context, answers: JwksAnswers): Response {
  * rate lets through, and who asks too often is not told of at all: nobody is to fill the log at will.
  */
 function isRefusedToken(error: unknown, c: Context): error is KeyturnError {
-  const isSigning = [TOKENS_PATH, BATCH_PATH].includes(c.req.path);
-  return isSigning && isAdmitted(c) && isKeyturnError(error) && !(error instanceof RateLimited);
+  return isSignPath(c.req.path) && isAdmitted(c) && isKeyturnError(error) && !(error instanceof RateLimited);
 }

@@ -75,8 +75,8 @@ export function callerCheck(options: {
 
   async function identify(c: Context): Promise<Caller> {
     if (c.req.url.includes("?") && Object.entries(c.req.queries()).some(isToken)) throw inQuery();
-    const presented = BEARER.exec(c.req.header("Authorization") ?? "")?.[1];
-    const caller = presented === undefined ? null : await authenticate(presented);
+    const presented = presentedIn(c.req.header("Authorization"));
+    const caller = presented === null ? null : await authenticate(presented);
     if (caller !== null) return caller;
     throw new KeyturnError("unauthenticated", "The request carries no valid API token.", {
       fix: "Send it as `Authorization: Bearer <token>`.",
@@ -102,6 +102,11 @@ export function callerCheck(options: {
     require,
     telling,
   };
+}
+
+/** The token of an `Authorization` header; null where it bears none. */
+export function presentedIn(authorization: string | undefined): string | null {
+  return BEARER.exec(authorization ?? "")?.[1] ?? null;
 }
 
 /** The caller as the audit names it. */

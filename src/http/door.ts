@@ -3,7 +3,7 @@
  * Nobody learns whether a request would do before it is known who sent it.
  */
 import type { Context, Hono } from "hono";
-import { z } from "zod";
+import * as z from "zod";
 import { KeyturnError } from "../errors.ts";
 import type { KeyManager } from "../manager/manager.ts";
 import { listed } from "../schema.ts";

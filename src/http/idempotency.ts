@@ -1,6 +1,7 @@
 /**
  * Answers remembered under the `Idempotency-Key` of their request, so that one whose answer was lost can be
- * sent again and is done once. Kept in this process: behind several nodes, `If-Match` is what stops a second.
+ * sent again and is done once. Kept in this process unless there is a place for them: behind several nodes,
+ * `If-Match` is what stops a second.
  * Only what was done is remembered; a refusal left nothing behind, and is decided anew.
  */
 import type { Context } from "hono";
@@ -35,13 +36,28 @@ export interface IdempotencyMemory {
   ): Promise<{ readonly result: T; readonly isRepetition: boolean }>;
 }
 
+/** Where answers outlive the process. Nothing in them is secret: a value that is told once is left out. */
+export interface KeptAnswers {
+  /** Null where none is kept, or only one older than REMEMBERED_SECONDS. */
+  find(name: string): KeptAnswer | null;
+  /** Keeps REMEMBERED_MAX of them, the newest. */
+  keep(name: string, kept: KeptAnswer): void;
+}
+
+export interface KeptAnswer {
+  readonly digest: string;
+  /** As JSON. */
+  readonly answer: string;
+}
+
 interface Memory {
   readonly digest: string;
   readonly at: number;
   readonly result: Promise<unknown>;
 }
 
-export function idempotencyMemory(): IdempotencyMemory {
+/** @param place where answers are kept beside, by whoever may be gone tomorrow. Default: nowhere. */
+export function idempotencyMemory(place?: KeptAnswers): IdempotencyMemory {
   const memories = new Map<string, Memory>();
 
   function forget(now: number): void {
@@ -68,15 +84,31 @@ export function idempotencyMemory(): IdempotencyMemory {
         if (memory.digest !== digest) throw mismatch();
         return { result: (await memory.result) as T, isRepetition: true };
       }
+      const before = place?.find(name) ?? null;
+      if (before !== null) {
+        if (before.digest !== digest) throw mismatch();
+        return { result: JSON.parse(before.answer) as T, isRepetition: true };
+      }
       const done = work();
       const kept = { digest, at: now, result: done.then(remembered) };
       memories.set(name, kept);
       kept.result.catch(() => {
         if (memories.get(name) === kept) memories.delete(name);
       });
-      return { result: await done, isRepetition: false };
+      const result = await done;
+      if (place !== undefined) keepIn(place, name, { digest, answer: JSON.stringify(await kept.result) });
+      return { result, isRepetition: false };
     },
   };
+}
+
+/** What was done has been done, and whoever asked is told so, also where there is no room to keep it. */
+function keepIn(place: KeptAnswers, name: string, kept: KeptAnswer): void {
+  try {
+    place.keep(name, kept);
+  } catch {
+    // Left to `If-Match`.
+  }
 }
 
 /** @throws KeyturnError `request_invalid`; undefined when the request brings none. */
@@ -99,5 +131,5 @@ function mismatch(): KeyturnError {
 
 async function sha256(text: string): Promise<string> {
   const digest = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(text));
-  return String.fromCharCode(...new Uint8Array(digest));
+  return btoa(String.fromCharCode(...new Uint8Array(digest)));
 }

@@ -18,6 +18,13 @@ export interface JwksAnswer {
   readonly body: string | null;
 }
 
+/** The headers as pairs. */
+export function headerPairs({ headers }: Pick<JwksAnswer, "headers">): [string, string][] {
+  const pairs: [string, string][] = [];
+  for (let i = 0; i < headers.length; i += 2) pairs.push([headers[i] as string, headers[i + 1] as string]);
+  return pairs;
+}
+
 /** Answers a GET by its `If-None-Match`. A HEAD gets the same, less the body. */
 export type JwksAnswers = (ifNoneMatch: string | undefined) => JwksAnswer;
 
@@ -36,7 +43,7 @@ export function jwksAnswers({
       if (!isCurrent(derived, ring(), now, lag)) derived = derive(ring(), now, lag);
       lookedAt = now;
     }
-    return matches(ifNoneMatch, derived.etag) ? derived.notModified : derived.ok;
+    return etagMatches(ifNoneMatch, derived.etag) ? derived.notModified : derived.ok;
   };
 }
 
@@ -83,7 +90,7 @@ export function cacheControl(ring: KeyRing, lag: number): string {
 const CROSS_ORIGIN = ["Access-Control-Allow-Origin", "*", "Access-Control-Expose-Headers", "ETag"];
 
 /** RFC 9110 section 13.1.2: a list of tags compared weakly, or `*`. */
-function matches(ifNoneMatch: string | undefined, etag: string): boolean {
+export function etagMatches(ifNoneMatch: string | undefined, etag: string): boolean {
   if (ifNoneMatch === undefined) return false;
   if (ifNoneMatch === etag || ifNoneMatch === "*") return true;
   return ifNoneMatch.split(",").some((tag) => tag.trim().replace(/^W\//, "") === etag);

@@ -3,7 +3,7 @@
  * Nothing is unpacked, so nothing can blow up. How long a body may take is the server's business.
  */
 import type { Context } from "hono";
-import { z } from "zod";
+import * as z from "zod";
 import { isKeyturnError, KeyturnError, type Problem } from "../errors.ts";
 import { didYouMean, listed } from "../schema.ts";
 import { parseStrictJson } from "../strict-json.ts";

@@ -1,5 +1,5 @@
 /** `POST /v1/tokens`: signs JWTs for holders of an API token, one at a time or many in one request. */
-import { z } from "zod";
+import * as z from "zod";
 import { assertWithin } from "../api-tokens/scope.ts";
 import { isKeyturnError, KeyturnError } from "../errors.ts";
 import type { KeyManager } from "../manager/manager.ts";
@@ -9,6 +9,10 @@ import { type AskedFor, type Operation, operation } from "./operation.ts";
 
 export const TOKENS_PATH = "/v1/tokens";
 export const BATCH_PATH = "/v1/tokens/batch";
+
+export function isSignPath(path: string): boolean {
+  return [TOKENS_PATH, BATCH_PATH].includes(path);
+}
 
 /** What a busy service asks for in the time of one request; its answer stays below 2 MiB. */
 export const BATCH_TOKENS_MAX = 100;

@@ -3,6 +3,7 @@
  * change, the schedule's and the operators', to the one commit loop.
  */
 import { type Clock, type Reading, readingOf, systemClock } from "../clock.ts";
+import { withinSeconds } from "../deadline.ts";
 import { KeyturnError } from "../errors.ts";
 import { generateKek, type Kek, parseKek } from "../keys/kek.ts";
 import type { AuditCause } from "../ring/audit.ts";
@@ -11,6 +12,7 @@ import { type PublicJwks, publicJwks } from "../ring/jwks.ts";
 import { type PlannedStep, timeline } from "../ring/plan.ts";
 import { parsePolicy, type RotationPolicy } from "../ring/policy.ts";
 import type { KeyRing } from "../ring/ring.ts";
+import { LOAD_SECONDS_MAX } from "../store/guarded.ts";
 import { type RingStore, ringMissing } from "../store/store.ts";
 import type { OnEvent } from "../telemetry/events.ts";
 import { type Adoption, adoptRing } from "./adopt.ts";
@@ -145,11 +147,10 @@ export async function createKeyManager(options: KeyManagerOptions): Promise<KeyM
   async function sign(claims: Claims, signOptions: SignOptions = {}): Promise<SignedToken> {
     let reading = readingOf(clock);
     if (!withinLease(held(), reading)) {
-      await renewLease(reading).catch((cause) => {
-        throw stale(held(), reading, cause);
-      });
+      const cause = await renewLease(reading).catch((error: unknown) => error);
       reading = readingOf(clock);
-      if (!withinLease(held(), reading)) throw stale(held(), reading, undefined);
+      // Where this look failed or hangs, another may have renewed the lease.
+      if (!withinLease(held(), reading)) throw stale(held(), reading, cause);
     }
     const { ring, signer } = held();
     const expiresAt = reading.now + lifetimeOf(signOptions, ring.policy.tokenSeconds);
@@ -165,7 +166,8 @@ export async function createKeyManager(options: KeyManagerOptions): Promise<KeyM
   /** Tokens that find the lease over share one look at the store per second; one that hangs holds up no later one. */
   function renewLease({ monotonic }: Reading): Promise<void> {
     if (monotonic - look.at >= 1) look = { at: monotonic, done: refresh() };
-    return look.done;
+    const { done } = look;
+    return withinSeconds(RENEW_SECONDS, () => done);
   }
 
   return {
@@ -183,6 +185,12 @@ export async function createKeyManager(options: KeyManagerOptions): Promise<KeyM
     ...exporter(node),
   };
 }
+
+/**
+ * How long a token waits for a look that another may have begun: on Workers it never ends when that other's
+ * request is cut off. A second more than a load has, so that why the store failed is told where it is known.
+ */
+export const RENEW_SECONDS: number = LOAD_SECONDS_MAX + 1;
 
 function withinLease(snapshot: Snapshot, reading: Reading): boolean {
   return ageSeconds(snapshot, reading) <= snapshot.ring.policy.leaseSeconds;

@@ -2,7 +2,7 @@
  * The last good ring that this node has seen, with its emitter ready to sign. It only ever moves
  * forward: a ring older than one seen, or of another history, is refused however it got there.
  */
-import { type Clock, type Reading, readingOf, secondsSince } from "../clock.ts";
+import { ageAt, before, type Clock, type Reading, readingOf, secondsSince } from "../clock.ts";
 import { isKeyturnError, KeyturnError } from "../errors.ts";
 import { selfTest } from "../keys/generate.ts";
 import type { Kek } from "../keys/kek.ts";
@@ -60,12 +60,13 @@ export function snapshotHolder(options: SnapshotOptions): SnapshotHolder {
   let failing = false;
 
   async function reload(): Promise<Snapshot | null> {
-    const readAt = readingOf(clock);
+    const askedAt = readingOf(clock);
     const base = current;
     try {
       const stored = await store.load();
       if (stored === null) assertNothingSeen();
-      const taken = stored === null ? null : await take(stored, readAt, base);
+      const taken =
+        stored === null ? null : await take(stored, before(askedAt, stored.ageSeconds ?? 0), base);
       if (failing) onEvent({ type: "store_recovered" });
       failing = false;
       return taken;
@@ -132,8 +133,9 @@ export function snapshotHolder(options: SnapshotOptions): SnapshotHolder {
   }
 
   function renewed(snapshot: Snapshot, readAt: Reading): Snapshot {
-    // A slow read may answer after a later one.
-    if (readAt.monotonic < snapshot.readAt.monotonic) return snapshot;
+    // A slow read may answer after a later one; one that lies ahead is none.
+    const isOvertaken = readAt.monotonic < snapshot.readAt.monotonic;
+    if (isOvertaken && Number.isFinite(ageSeconds(snapshot, readingOf(clock)))) return snapshot;
     current = { ...snapshot, readAt };
     options.onRead(snapshot.ring, readAt, readingOf(clock));
     return current;
@@ -172,7 +174,7 @@ export function snapshotHolder(options: SnapshotOptions): SnapshotHolder {
 
 /** Seconds since the snapshot was read. */
 export function ageSeconds({ readAt }: Snapshot, reading: Reading): number {
-  return secondsSince(readAt, reading);
+  return ageAt(readAt, reading);
 }
 
 function headOf(ring: KeyRing): Anchor {

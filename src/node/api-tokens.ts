@@ -2,10 +2,7 @@
 import { existsSync } from "node:fs";
 import { dirname, join } from "node:path";
 import type { ApiTokens } from "../api-tokens/api-tokens.ts";
-import type { Authenticate } from "../api-tokens/caller.ts";
-import { isTokenText } from "../api-tokens/token-text.ts";
 import { KeyturnError } from "../errors.ts";
-import { apiTokenCheck, soleCaller } from "../http/api-token.ts";
 import { createFileOnce } from "../store/create-file.ts";
 import { makeFolder } from "../store/file-access.ts";
 import type { Settings } from "./settings.ts";
@@ -46,16 +43,6 @@ export async function createFirstToken(
   // Another node started at once and was faster: nobody would ever know this token.
   await apiTokens.revoke(view.id, { reason: "another first token was made at the same time", by: "init" });
   return [];
-}
-
-/**
- * Callers of the book, and beside them whoever presents the token that others put into the file or the
- * environment. A token that keyturn issued is the book's alone to judge, wherever it stands.
- */
-export async function authenticator(apiTokens: ApiTokens, given: string | null): Promise<Authenticate> {
-  if (given === null || (await isTokenText(given))) return apiTokens.authenticate;
-  const sole = soleCaller(await apiTokenCheck(given));
-  return async (presented) => (await apiTokens.authenticate(presented)) ?? sole(presented);
 }
 
 /** @throws KeyturnError `usage` when something is there already */

@@ -8,15 +8,10 @@ import { join } from "node:path";
 import { type Document, parseDocument, type YAMLError } from "yaml";
 import { KeyturnError, type Problem } from "../errors.ts";
 import { POLICY_FIELDS, parsePolicy, policyProblems, type RotationPolicy } from "../ring/policy.ts";
-import { didYouMean, listed } from "../schema.ts";
+import { listed } from "../schema.ts";
+import { environmentName, settingFromText, unknownSetting } from "../setting-text.ts";
 import { parseNodeSettings } from "./node-settings.ts";
-import {
-  environmentName,
-  SECRET_SETTINGS,
-  SETTING_NAMES,
-  type Settings,
-  settingFromText,
-} from "./settings.ts";
+import { SECRET_SETTINGS, SETTING_NAMES, type Settings } from "./settings.ts";
 
 export interface Config extends Settings {
   readonly policy: RotationPolicy;
@@ -116,7 +111,7 @@ function environmentSettings(environment: Readonly<Record<string, string | undef
     if (allowed.includes(variable) || SERVICE_LINK.test(variable)) continue;
     const name = known.get(variable);
     if (name !== undefined) settings[name] = settingFromText(name, text);
-    else problems.push(unknownName(variable, [...known.keys(), ...allowed]));
+    else problems.push(unknownSetting(variable, [...known.keys(), ...allowed]));
   }
   return { settings, problems };
 }
@@ -132,7 +127,7 @@ function complete(
   const problems = [
     ...found,
     ...unknown.map((name) =>
-      SECRET_SETTINGS.includes(name) ? inlineSecret(name) : unknownName(name, SETTING_NAMES),
+      SECRET_SETTINGS.includes(name) ? inlineSecret(name) : unknownSetting(name, SETTING_NAMES),
     ),
     ...(Array.isArray(node) ? node : []),
     ...policyProblems(policyInput),
@@ -145,15 +140,6 @@ function complete(
   }
   const policy = parsePolicy(policyInput);
   return { ...policy, ...node, policy };
-}
-
-function unknownName(name: string, known: readonly string[]): Problem {
-  return {
-    code: "unknown_setting",
-    // A slip of the pen can put a value where a name belongs, and the value may be a secret.
-    at: /^[A-Za-z_]{1,40}$/.test(name) ? name : "(a name that is not shown)",
-    message: `There is no such setting.${didYouMean(name, known)}`,
-  };
 }
 
 function inlineSecret(name: string): Problem {

@@ -1,6 +1,7 @@
 /** From a configuration to a manager and its API tokens: stores, secrets, audit sinks, the probe. */
 import { type ApiTokens, createApiTokens } from "../api-tokens/api-tokens.ts";
 import { systemClock } from "../clock.ts";
+import { probeOf } from "../http/public-jwks.ts";
 import { createKeyManager, type KeyManager } from "../manager/manager.ts";
 import { makeFolder } from "../store/file-access.ts";
 import { guardedStore } from "../store/guarded.ts";
@@ -12,7 +13,6 @@ import { openTrail } from "./audit/open-trail.ts";
 import { auditPositionFile } from "./audit/position.ts";
 import type { AuditTrail } from "./audit/trail.ts";
 import type { Config } from "./config.ts";
-import { probeOf } from "./probe.ts";
 import { createKek, parseKeks, readAuditToken, readKeks } from "./secrets.ts";
 import { type Kept, storeOf } from "./store.ts";
 

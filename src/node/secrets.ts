@@ -3,12 +3,9 @@
  * value taken from the environment is deleted there, so that no child process, crash report or later
  * dump of the environment shows it.
  */
-import type { AwsOptions } from "../aws/options.ts";
-import { regionOf } from "../aws/secret-id.ts";
 import { KeyturnError } from "../errors.ts";
-import { kmsKek } from "../kek/kms.ts";
-import { secretKek } from "../kek/secrets-manager.ts";
-import { clearKek, type KekPlace, type KekSource, type KekTexts } from "../kek/source.ts";
+import { kekIn, secretPlace, withPrevious } from "../kek/configured.ts";
+import type { KekPlace, KekSource, KekTexts } from "../kek/source.ts";
 import { type Kek, parseKek } from "../keys/kek.ts";
 import type { Config, SECRET_VARIABLES } from "./config.ts";
 import { kekFile, readSecretFile } from "./kek-file.ts";
@@ -29,55 +26,25 @@ type SecretVariable = (typeof SECRET_VARIABLES)[number];
  * @throws KeyturnError `config_invalid`
  */
 export function kekSourceOf(config: KekSettings, environment: Environment): KekSource {
-  const place = kekPlaceOf(config, environment);
-  const { kmsKeyId, issuer } = config;
-  if (kmsKeyId === null) return clearKek(place);
-  const context = { ring: issuer, schema: "1" } as const;
-  return kmsKek({ keyId: kmsKeyId, context, wrapped: place, ...awsOptionsFor(kmsKeyId, config) });
+  return kekIn(kekPlaceOf(config, environment), config);
 }
 
 function kekPlaceOf(config: KekSettings, environment: Environment): KekPlace {
   const { kekSecretId } = config;
+  const { previousKekFile } = config;
+  const previous = () => fromEither("KEYTURN_PREVIOUS_KEK", previousKekFile, environment);
   // Decided once: what is read is deleted, and must not let a file take its place then.
-  if (environment["KEYTURN_KEK"] !== undefined) {
-    const place: KekPlace = { description: "KEYTURN_KEK", read: async () => textsIn(environment) };
-    return withPrevious(place, config, environment);
-  }
-  const place =
-    kekSecretId === null
-      ? kekFile(config.kekFile)
-      : secretKek({ secretId: kekSecretId, ...awsOptionsFor(kekSecretId, config) });
-  return withPrevious(place, config, environment);
+  if (environment["KEYTURN_KEK"] !== undefined)
+    return withPrevious({ description: "KEYTURN_KEK", read: async () => textsIn(environment) }, previous);
+  return withPrevious(
+    kekSecretId === null ? kekFile(config.kekFile) : secretPlace(kekSecretId, config),
+    previous,
+  );
 }
 
 function textsIn(environment: Environment): KekTexts | null {
   const kek = taken("KEYTURN_KEK", environment);
   return kek === null ? null : { kek, previousKek: null };
-}
-
-/** What was configured as the KEK before wins over what the place has as such. */
-function withPrevious(place: KekPlace, { previousKekFile }: KekSettings, environment: Environment): KekPlace {
-  return {
-    ...place,
-    async read() {
-      const texts = await place.read();
-      if (texts === null) return null;
-      const previous = await fromEither("KEYTURN_PREVIOUS_KEK", previousKekFile, environment);
-      return previous === null ? texts : { kek: texts.kek, previousKek: previous };
-    },
-  };
-}
-
-/** What is named by its ARN may be in a region of its own; what is left out is what the SDK finds. */
-export function awsOptionsFor(
-  id: string,
-  { awsRegion, awsEndpoint }: Pick<KekSettings, "awsRegion" | "awsEndpoint">,
-): AwsOptions {
-  const region = id.startsWith("arn:") ? regionOf(id) : awsRegion;
-  return {
-    ...(region === null ? {} : { region }),
-    ...(awsEndpoint === null ? {} : { endpoint: awsEndpoint }),
-  };
 }
 
 /** @throws KeyturnError `kek_missing`, and what its source throws */

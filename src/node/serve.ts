@@ -2,26 +2,26 @@
 import type { RequestListener } from "node:http";
 import { isKeyturnError, KeyturnError } from "../errors.ts";
 import { createAdminApp, isAdminPath } from "../http/admin/index.ts";
+import { authenticator } from "../http/api-token.ts";
 import { createApp } from "../http/app.ts";
 import { jwksAnswers } from "../http/jwks.ts";
 import { watchedAnswers } from "../http/jwks-watch.ts";
+import { probeOf, publicJwksUrl } from "../http/public-jwks.ts";
 import type { KeyManager } from "../manager/manager.ts";
+import { flagName } from "../setting-text.ts";
 import { fileSystemWarning } from "../store/file.ts";
 import type { KeyturnEvent } from "../telemetry/events.ts";
 import { createMetrics } from "../telemetry/metrics.ts";
 import { type AdminServer, byCaller, startAdminServer } from "./admin-listener.ts";
-import { authenticator } from "./api-tokens.ts";
 import { logSource } from "./audit/log-source.ts";
 import { type Config, ringFolder } from "./config.ts";
 import { createLog, logEvents } from "./log.ts";
 import { defaultIssuer } from "./node-settings.ts";
 import { openConfigured } from "./open.ts";
-import { probeOf, publicJwksUrl } from "./probe.ts";
 import { publicationWatch } from "./publication.ts";
 import { startSchedule } from "./schedule.ts";
 import { readApiToken } from "./secrets.ts";
 import { appListener, close, createHttpServer, listen, listenerOf } from "./server.ts";
-import { flagName } from "./settings.ts";
 import { stepsNow, stepsSwitch } from "./steps-switch.ts";
 
 export interface ServeOptions {
@@ -78,7 +78,7 @@ export async function serve(options: ServeOptions): Promise<RunningNode> {
     const url = `http://${config.listen.replace(/:\d+$/, `:${port}`)}`;
     const located = config.issuer === defaultIssuer(config.listen) ? { ...config, issuer: url } : config;
     const stepsOn = stepsSwitch(config, reread, (error) => onEvent({ type: "config_failed", error }));
-    const given = await readApiToken(config, { ...environment });
+    const apiToken = await readApiToken(config, { ...environment });
     const opened = await openConfigured(located, {
       create: init,
       runs: "node",
@@ -91,7 +91,7 @@ export async function serve(options: ServeOptions): Promise<RunningNode> {
     const apiTokens = await opened.apiTokens();
 
     const answers = watchedAnswers(jwksAnswers(manager), metrics.onEvent);
-    const authenticate = await authenticator(apiTokens, given);
+    const authenticate = await authenticator(apiTokens, { apiToken });
     const app = createApp({
       ...{ manager, authenticate, apiTokens, answers },
       jwksUrl: publicJwksUrl(located),

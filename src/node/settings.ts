@@ -3,7 +3,7 @@
  * the environment, `--help`, the file that `keyturn init` writes and the table in README.md all
  * come from this one list.
  */
-import { DEFAULT_POLICY, POLICY_FIELDS, type RotationPolicy } from "../ring/policy.ts";
+import { DEFAULT_POLICY, type RotationPolicy } from "../ring/policy.ts";
 
 /** The settings as they are once complete; the policy stands among them, field by field. */
 export interface Settings extends RotationPolicy {
@@ -244,48 +244,5 @@ export const SETTINGS: readonly Setting[] = [
 
 export const SETTING_NAMES: readonly string[] = SETTINGS.map(({ name }) => name);
 
-/** Settings whose text, from a flag or the environment, stands for a number, a switch or nothing. */
-const NUMBERS = [
-  ...POLICY_FIELDS.filter((name) => name.endsWith("Seconds") || name === "rsaBits"),
-  "writesEverySeconds",
-];
-const SWITCHES = ["standby", "probe"];
-const OPTIONAL = [
-  "previousKekFile",
-  "auditUrl",
-  "auditTokenFile",
-  "jwksUrl",
-  "overlapSeconds",
-  "secretId",
-  "apiTokensSecretId",
-  "awsRegion",
-  "awsEndpoint",
-  "writesEverySeconds",
-  "kekSecretId",
-  "kmsKeyId",
-];
-
 /** Secrets, by the names under which people try to put them where settings stand. */
 export const SECRET_SETTINGS: readonly string[] = ["kek", "previousKek", "apiToken", "auditToken"];
-
-/** A setting's value from its text. What does not convert stays text, for the schema to refuse by name. */
-export function settingFromText(name: string, text: string): unknown {
-  if (NUMBERS.includes(name) && /^-?\d+(\.\d+)?$/.test(text)) return Number(text);
-  if (SWITCHES.includes(name) && /^(true|false)$/.test(text)) return text === "true";
-  if (OPTIONAL.includes(name) && text === "none") return null;
-  return text;
-}
-
-/** `jwksCacheSeconds` → `KEYTURN_JWKS_CACHE_SECONDS`. */
-export function environmentName(setting: string): string {
-  return `KEYTURN_${kebab(setting).replaceAll("-", "_").toUpperCase()}`;
-}
-
-/** `jwksCacheSeconds` → `--jwks-cache-seconds`. */
-export function flagName(setting: string): string {
-  return `--${kebab(setting)}`;
-}
-
-function kebab(setting: string): string {
-  return setting.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
-}

@@ -1,10 +1,11 @@
 /** Where a configured node keeps the ring and the API tokens. The one place that knows the kinds of store. */
+import { awsOptionsFor } from "../aws/options.ts";
+import { bearing } from "../store/borne.ts";
 import { fileStore } from "../store/file.ts";
 import { secretsManagerStore } from "../store/secrets-manager/index.ts";
 import type { RingStore } from "../store/store.ts";
 import { apiTokensFolder } from "./api-tokens.ts";
 import { type Config, ringFolder } from "./config.ts";
-import { awsOptionsFor } from "./secrets.ts";
 
 export type Kept = "ring" | "api-tokens";
 
@@ -14,9 +15,7 @@ export type StoreSettings = Pick<
 >;
 
 export function storeOf(config: StoreSettings, which: Kept): RingStore {
-  const { writesEverySeconds, ...store } = barelyStoreOf(config, which);
-  const borne = config.writesEverySeconds ?? writesEverySeconds ?? 0;
-  return borne === 0 ? store : { ...store, writesEverySeconds: borne };
+  return bearing(barelyStoreOf(config, which), config.writesEverySeconds);
 }
 
 function barelyStoreOf(config: StoreSettings, which: Kept): RingStore {

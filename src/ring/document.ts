@@ -4,7 +4,7 @@
  * rules of their own. Whether the document is authentic is asked next, in keys/sealed-ring.ts.
  */
 import canonicalize from "canonicalize";
-import { z } from "zod";
+import * as z from "zod";
 import { KeyturnError } from "../errors.ts";
 import { listed, problemsOf } from "../schema.ts";
 import { ALGORITHMS } from "./algorithm.ts";

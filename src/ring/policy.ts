@@ -2,7 +2,7 @@
  * The operator's durations and algorithm, and the refusal of every combination that would break
  * a promise. What a policy leaves out takes the default; what it adds is refused by name.
  */
-import { z } from "zod";
+import * as z from "zod";
 import { KeyturnError, type Problem } from "../errors.ts";
 import { listed, problemsOf } from "../schema.ts";
 import { ALGORITHMS, type Algorithm, RSA_BITS, type RsaBits } from "./algorithm.ts";

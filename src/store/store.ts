@@ -59,6 +59,11 @@ export interface Stored {
    * when a step truly happened; a store that cannot tell leaves it out.
    */
   readonly storedAt?: number;
+  /**
+   * How old this answer is already, in seconds: a store that answers with what it read before says so, and
+   * leases count it. Default 0: the newest document of the moment in which it was asked for.
+   */
+  readonly ageSeconds?: number;
 }
 
 /** No store takes or returns more. 40 times the size of an ordinary ring, and the limit of AWS Secrets Manager. */

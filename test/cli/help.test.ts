@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
-import { flagName, SETTINGS } from "../../src/node/settings.ts";
+import { SETTINGS } from "../../src/node/settings.ts";
+import { flagName } from "../../src/setting-text.ts";
 import { newPlace } from "../node/place.ts";
 import { keyturn, refused, result } from "./keyturn.ts";
 

@@ -1,6 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { describe, expect, it } from "vitest";
-import { apiTokenCheck } from "../../src/http/api-token.ts";
+import { apiTokenCheck, authenticator, soleCaller } from "../../src/http/api-token.ts";
+import { open } from "../api-tokens/opened.ts";
 import { givenToken } from "./given-token.ts";
 
 describe("an API token", () => {
@@ -70,4 +71,73 @@ describe("a token that could be guessed", () => {
       if (token !== "") expect(JSON.stringify([refusal, refusal.message])).not.toContain(token);
     });
   }
+});
+
+describe("whoever presents the one token", () => {
+  it("is a signer, unless another role is named", async () => {
+    const token = givenToken();
+    const check = await apiTokenCheck(token);
+    const signer = { id: "api-token", name: "api-token", role: "signer", scope: null };
+    expect(await soleCaller(check)(token)).toEqual(signer);
+    expect(await soleCaller(check, "signer")(token)).toEqual(signer);
+    expect(await soleCaller(check, "security")(token)).toEqual({
+      id: "admin-token",
+      name: "admin-token",
+      role: "security",
+      scope: null,
+    });
+    expect(await soleCaller(check, "security")(givenToken())).toBeNull();
+  });
+});
+
+describe("callers of the book and of given tokens", () => {
+  const issued = { name: "orders", role: "operator", by: "cli:tester" } as const;
+
+  it("are known side by side, each for what it is", async () => {
+    const { tokens } = await open();
+    const { token } = await tokens.issue(issued);
+    const [apiToken, adminToken] = [givenToken(), givenToken()];
+    const authenticate = await authenticator(tokens, { apiToken, adminToken });
+    expect(await authenticate(token)).toMatchObject({ name: "orders", role: "operator" });
+    expect(await authenticate(apiToken)).toMatchObject({ id: "api-token", role: "signer" });
+    expect(await authenticate(adminToken)).toMatchObject({ id: "admin-token", role: "security" });
+    expect(await authenticate(givenToken())).toBeNull();
+  });
+
+  it("are the book's alone where nothing was given", async () => {
+    const { tokens } = await open();
+    expect(await authenticator(tokens, { apiToken: null })).toBe(tokens.authenticate);
+    expect(await authenticator(tokens, { apiToken: null, adminToken: null })).toBe(tokens.authenticate);
+  });
+
+  it("include the one who may administer where nobody else was given", async () => {
+    const { tokens } = await open();
+    const adminToken = givenToken();
+    const authenticate = await authenticator(tokens, { apiToken: null, adminToken });
+    expect(await authenticate(adminToken)).toMatchObject({ role: "security" });
+  });
+
+  it("are judged by the book where keyturn issued what was given, so that a revocation counts", async () => {
+    const { tokens } = await open();
+    const { token, view } = await tokens.issue(issued);
+    const authenticate = await authenticator(tokens, { apiToken: token, adminToken: token });
+    expect(await authenticate(token)).toMatchObject({ id: view.id, role: "operator" });
+    await tokens.revoke(view.id, { reason: "leaked", by: "cli:tester" });
+    expect(await authenticate(token)).toBeNull();
+  });
+
+  it("get no more from a token that is given as both than from a signer's", async () => {
+    const { tokens } = await open();
+    const token = givenToken();
+    const authenticate = await authenticator(tokens, { apiToken: token, adminToken: token });
+    expect(await authenticate(token)).toMatchObject({ role: "signer" });
+  });
+
+  it("are not let in by a token that could be guessed, whichever it is", async () => {
+    const { tokens } = await open();
+    const guessable = { code: "api_token_invalid" };
+    await expect(authenticator(tokens, { apiToken: "changeme" })).rejects.toMatchObject(guessable);
+    const given = { apiToken: givenToken(), adminToken: "changeme" };
+    await expect(authenticator(tokens, given)).rejects.toMatchObject(guessable);
+  });
 });

@@ -1,5 +1,6 @@
 import { decodeJwt } from "jose";
-import { describe, expect, it } from "vitest";
+import { afterEach, describe, expect, it, vi } from "vitest";
+import { RENEW_SECONDS } from "../../src/manager/manager.ts";
 import { codeOf, openAlone, openFleet, publishedKids, settle, type TestNode } from "./fleet.ts";
 import { START } from "./manual-clock.ts";
 
@@ -146,6 +147,40 @@ describe("when the store is back", () => {
     expect(await codeOf(keys.sign({}))).toBe("none");
     load.release();
     expect(decodeJwt((await waiting).token).iat).toBe(START + LEASE + 2);
+  });
+});
+
+describe("a look at the store that never ends", () => {
+  afterEach(() => void vi.restoreAllMocks());
+
+  /** A node whose lease is over and whose first look hangs, and the timers that run. */
+  async function hanging() {
+    const node = await openAlone();
+    node.clock.advance(LEASE + 1);
+    const load = node.store.delayNextLoad();
+    const timer = new AbortController();
+    const timers = vi.spyOn(AbortSignal, "timeout").mockReturnValue(timer.signal);
+    const signing = node.keys.sign({});
+    await load.reached;
+    return { ...node, signing, timers, runOut: () => timer.abort(new DOMException("late", "TimeoutError")) };
+  }
+
+  it("keeps nobody waiting who shares it, each by a timer of its own", async () => {
+    const { keys, store, signing, timers, runOut } = await hanging();
+    const { load } = store.calls;
+    const refused = Promise.all([codeOf(signing), codeOf(keys.sign({}))]);
+    runOut();
+    expect(await refused).toEqual(["ring_stale", "ring_stale"]);
+    expect(store.calls.load).toBe(load);
+    expect(timers.mock.calls).toEqual([[RENEW_SECONDS * 1000], [RENEW_SECONDS * 1000]]);
+  });
+
+  it("refuses no token once another look has renewed the lease", async () => {
+    const { keys, clock, signing, runOut } = await hanging();
+    clock.advance(1);
+    await keys.refresh();
+    runOut();
+    expect(decodeJwt((await signing).token).iat).toBe(START + LEASE + 2);
   });
 });
 

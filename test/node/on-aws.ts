@@ -1,6 +1,6 @@
 /** A service that stands in for AWS in a test file, and what nodes and commands need to find it and nothing real. */
 import { afterAll, beforeAll, beforeEach } from "vitest";
-import { environmentName } from "../../src/node/settings.ts";
+import { environmentName } from "../../src/setting-text.ts";
 import type { Credentials } from "../aws/principals.ts";
 import { type AwsService, startAwsService } from "../aws/service.ts";
 import { newPlace } from "./place.ts";

@@ -2,7 +2,8 @@ import { describe, expect, it } from "vitest";
 import { parse } from "yaml";
 import { settingsFile } from "../../src/cli/init.ts";
 import { readConfig } from "../../src/node/config.ts";
-import { environmentName, flagName, SETTINGS, settingFromText } from "../../src/node/settings.ts";
+import { SETTINGS } from "../../src/node/settings.ts";
+import { environmentName, flagName, settingFromText } from "../../src/setting-text.ts";
 
 const defaults = async () => {
   const { policy: _policy, file: _file, ...settings } = await readConfig({}, {});
@@ -43,9 +44,7 @@ describe("the list of settings", () => {
 
   it("gives each a flag and a variable of its own", () => {
     expect(new Set(SETTINGS.map(({ name }) => flagName(name))).size).toBe(SETTINGS.length);
-    expect(flagName("jwksCacheSeconds")).toBe("--jwks-cache-seconds");
-    expect(environmentName("jwksCacheSeconds")).toBe("KEYTURN_JWKS_CACHE_SECONDS");
-    expect(environmentName("alg")).toBe("KEYTURN_ALG");
+    expect(new Set(SETTINGS.map(({ name }) => environmentName(name))).size).toBe(SETTINGS.length);
   });
 
   it("can be set in full by the environment alone, to what it says", async () => {

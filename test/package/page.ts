@@ -1,5 +1,6 @@
 /** A page of the documentation as a reader takes it: its blocks, pasted into a terminal. */
 import { spawnSync } from "node:child_process";
+import { randomInt } from "node:crypto";
 import { createServer } from "node:net";
 import { resolve } from "node:path";
 
@@ -35,12 +36,22 @@ export function shell(code: string, { cwd, url }: { readonly cwd: string; readon
   return spawnSync("bash", ["-c", terminalScript(code, url)], { cwd, encoding: "utf8", env });
 }
 
-export function freePort(): Promise<number> {
-  return new Promise((resolvePort) => {
-    const probe = createServer().listen(0, "127.0.0.1", () => {
-      const { port } = probe.address() as { port: number };
-      probe.close(() => resolvePort(port));
-    });
+export async function freePort(): Promise<number> {
+  for (;;) {
+    const port = randomInt(...BELOW_EPHEMERAL);
+    if (await isFree(port)) return port;
+  }
+}
+
+/** Systems give connections that go out ports from 32768 on: who comes back to a port later finds it there no more. */
+const BELOW_EPHEMERAL = [10_000, 32_000] as const;
+
+/** Whether nobody listens there. */
+function isFree(port: number): Promise<boolean> {
+  return new Promise((resolveFree) => {
+    const probe = createServer()
+      .once("error", () => resolveFree(false))
+      .listen(port, "127.0.0.1", () => probe.close(() => resolveFree(true)));
   });
 }
 

@@ -4,7 +4,8 @@ import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writ
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { environmentName, SETTINGS } from "../../src/node/settings.ts";
+import { SETTINGS } from "../../src/node/settings.ts";
+import { environmentName } from "../../src/setting-text.ts";
 import { blocksOf, freePort, shell as pasted, SHOWN_URL } from "./page.ts";
 
 const readme = readFileSync("README.md", "utf8");

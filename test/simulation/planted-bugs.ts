@@ -107,7 +107,7 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
     patches: [
       {
         module: "manager/snapshot.ts",
-        find: "return secondsSince(readAt, reading);",
+        find: "return ageAt(readAt, reading);",
         replace: "return reading.now - readAt.now;",
       },
     ],
@@ -116,11 +116,10 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
     name: "lease not enforced when it cannot be renewed",
     kind: "lean",
     patches: [
-      { module: "manager/manager.ts", find: "throw stale(held(), reading, cause);", replace: "void cause;" },
       {
         module: "manager/manager.ts",
-        find: "if (!withinLease(held(), reading)) throw stale(held(), reading, undefined);",
-        replace: "",
+        find: "if (!withinLease(held(), reading)) throw stale(held(), reading, cause);",
+        replace: "void cause;",
       },
     ],
   },

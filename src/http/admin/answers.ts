@@ -1,5 +1,5 @@
 /** The form of what is answered about the ring, for /openapi.json and for its test; types keep it true. */
-import { z } from "zod";
+import * as z from "zod";
 import type { Outcome, RevokeOutcome, RotateOutcome } from "../../manager/commands.ts";
 import type { KeyStatus, Status } from "../../manager/status.ts";
 import type { TickResult } from "../../manager/tick.ts";
@@ -89,9 +89,19 @@ export const rotateView: z.ZodType<RotateOutcome> = z.strictObject({
   emitsAt: instant.nullable(),
 });
 
+/** What a revoke says of the caches of an edge that serves the JWKS, where there is one. */
+export interface EdgeBound {
+  /** Whether the JWKS was taken out of the cache of the data centre that the command came through. */
+  readonly purged: boolean;
+  /** By when no other data centre that reaches the ring's object serves a JWKS with the key. Epoch seconds. */
+  readonly elsewhereUntil: number;
+}
+
 export type RevokeView = RevokeOutcome & {
   /** Tokens that the revoke voids before their time; null where that is not known. */
   readonly liveTokens: number | null;
+  /** Only where the command came through an edge. */
+  readonly edge?: EdgeBound;
 };
 
 export const revokeView: z.ZodType<RevokeView> = z.strictObject({
@@ -101,6 +111,17 @@ export const revokeView: z.ZodType<RevokeView> = z.strictObject({
   refusedByAt: instant.describe("By when every verifier that honours the cache TTL refuses the kid."),
   unboundedFor: z.array(z.string()).describe("Kinds of verifier for which there is no such bound."),
   liveTokens: z.int().nullable().describe("Tokens that this voids; null where that is not known."),
+  edge: z
+    .strictObject({
+      purged: z
+        .boolean()
+        .describe("The JWKS is out of the cache of the data centre that the command came through."),
+      elsewhereUntil: instant.describe(
+        "By when no other data centre that reaches the ring's object serves the kid. Epoch seconds.",
+      ),
+    })
+    .exactOptional()
+    .describe("On Cloudflare Workers only: what holds for caches there."),
 });
 
 export const tickView: z.ZodType<TickResult> = z.strictObject({

@@ -11,7 +11,7 @@ import { apiTokenOperations } from "../api-token-operations.ts";
 import { callerCheck } from "../caller-check.ts";
 import { mount } from "../door.ts";
 import { failureReport } from "../failure-report.ts";
-import { idempotencyMemory } from "../idempotency.ts";
+import { idempotencyMemory, type KeptAnswers } from "../idempotency.ts";
 import { METRICS_PATH, metricsRoutes, type Scrape } from "../metrics.ts";
 import { assertSameSite } from "../origin.ts";
 import { problemResponse } from "../problem.ts";
@@ -30,6 +30,8 @@ export interface AdminOptions {
   readonly apiTokens: ApiTokens;
   /** Where GET /v1/audit reads. Default: the newest records, inside the ring. */
   readonly audit?: AuditSource;
+  /** Where answers under an `Idempotency-Key` outlive this process. Default: nowhere. */
+  readonly answers?: KeptAnswers;
   /** How many tokens of a kid are alive, for the answer to a revoke. Default: nobody counts them. */
   readonly liveTokens?: CountLiveTokens;
   /** What `GET /metrics` shows. Default: there is no such route. */
@@ -71,7 +73,7 @@ export function createAdminApp(options: AdminOptions): Hono {
     manager,
     check,
     rate: rateLimiter(limits.caller ?? ADMIN_RATE),
-    memory: idempotencyMemory(),
+    memory: idempotencyMemory(options.answers),
     sameSiteOnly: true,
   });
   const description = openApiDocument([...operations, ...signOperations(manager, onEvent)]);

@@ -1,5 +1,5 @@
 /** The audit over HTTP: as far back as it is kept where this node can read it. */
-import { z } from "zod";
+import * as z from "zod";
 import type { KeyManager } from "../../manager/manager.ts";
 import type { AuditRecord } from "../../ring/audit.ts";
 import { type Operation, operation } from "../operation.ts";

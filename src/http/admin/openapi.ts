@@ -2,7 +2,7 @@
  * The OpenAPI 3.1 description of all operations, from the very schemas that requests are held against.
  * OpenAPI 3.1 speaks JSON Schema 2020-12, which the validator writes itself.
  */
-import { z } from "zod";
+import * as z from "zod";
 import { type Action, mayDo, ROLES } from "../../api-tokens/role.ts";
 import type { Operation } from "../operation.ts";
 

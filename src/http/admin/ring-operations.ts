@@ -1,5 +1,5 @@
 /** What can be read of the ring and done to it. Every command is one of the manager's. */
-import { z } from "zod";
+import * as z from "zod";
 import { KeyturnError } from "../../errors.ts";
 import type { Command } from "../../manager/commands.ts";
 import type { KeyManager } from "../../manager/manager.ts";

@@ -1,12 +1,11 @@
 /** What this node may do with the KMS key that wraps its KEK. Neither call changes anything. */
 import { ask } from "../../aws/ask.ts";
-import { whereOf } from "../../aws/options.ts";
+import { awsOptionsFor, whereOf } from "../../aws/options.ts";
 import { isKeyturnError } from "../../errors.ts";
 import { encryptionContext } from "../../kek/kms.ts";
 import { kmsOf, kmsTelling } from "../../kek/kms-client.ts";
 import { parseKmsKeyId } from "../../kek/kms-key-id.ts";
 import type { Config } from "../config.ts";
-import { awsOptionsFor } from "../secrets.ts";
 import type { Evidence } from "./evidence.ts";
 import { type Fault, type Finding, failing, finding, warning } from "./finding.ts";
 

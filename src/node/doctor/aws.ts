@@ -1,10 +1,9 @@
 /** What a ring in AWS Secrets Manager relies on: permissions, the secrets' own settings, room, the clock. */
-import { whereOf } from "../../aws/options.ts";
+import { awsOptionsFor, whereOf } from "../../aws/options.ts";
 import { type SecretsManager, secretsManagerOf } from "../../aws/secrets-manager.ts";
 import type { Clock } from "../../clock.ts";
 import { isKeyturnError } from "../../errors.ts";
 import type { Config } from "../config.ts";
-import { awsOptionsFor } from "../secrets.ts";
 import { checkPermissions } from "./aws-permissions.ts";
 import { type Prober, probed, probedValue } from "./aws-probe.ts";
 import { checkSecrets, checkVersions } from "./aws-secret.ts";

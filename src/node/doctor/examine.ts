@@ -1,8 +1,8 @@
 /** All that keyturn relies on and cannot see to by itself, looked at from outside. Nothing is changed. */
 import { type Clock, systemClock } from "../../clock.ts";
 import { isKeyturnError } from "../../errors.ts";
+import { publicJwksUrl } from "../../http/public-jwks.ts";
 import type { Config } from "../config.ts";
-import { publicJwksUrl } from "../probe.ts";
 import { checkApiTokens } from "./api-tokens.ts";
 import { checkAuditLog, checkAuditUrl } from "./audit.ts";
 import { examineAws } from "./aws.ts";

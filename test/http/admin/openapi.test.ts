@@ -1,6 +1,6 @@
 /** Every operation, driven by what /openapi.json says of it: good, and bad in each way that it names. */
 import { beforeAll, describe, expect, it } from "vitest";
-import { z } from "zod";
+import * as z from "zod";
 import { createAdminApp } from "../../../src/http/admin/app.ts";
 import type { OpenApiDocument, OpenApiOperation } from "../../../src/http/admin/openapi.ts";
 import { DEFAULT_POLICY } from "../../../src/ring/policy.ts";

@@ -1,13 +1,14 @@
 import { once } from "node:events";
 import { createServer, type RequestListener, type Server } from "node:http";
-import { afterEach, describe, expect, it } from "vitest";
-import { probeOf, publicJwksUrl } from "../../src/node/probe.ts";
+import { afterEach, describe, expect, it, vi } from "vitest";
+import { probeOf, publicJwksUrl } from "../../src/http/public-jwks.ts";
 
 let server: Server | undefined;
 
 afterEach(() => {
   server?.closeAllConnections();
   server?.close();
+  vi.restoreAllMocks();
 });
 
 async function probing(listener: RequestListener) {
@@ -44,11 +45,22 @@ describe("the probe", () => {
     });
   }
 
-  it("does not follow where it is sent, for verifiers do not either", async () => {
+  it("does not follow where it is sent, for verifiers do not either, nor read what comes with it", async () => {
+    const asked: (string | undefined)[] = [];
     const { probe } = await probing((request, response) => {
-      if (request.url === "/jwks") response.writeHead(302, { Location: "/elsewhere" }).end();
-      else response.end('{"keys":[{"kid":"a"}]}');
+      asked.push(request.url);
+      if (request.url === "/jwks") response.writeHead(302, { Location: "/elsewhere" });
+      response.end('{"keys":[{"kid":"a"}]}');
     });
+    expect(await probe()).toEqual([]);
+    expect(asked).toEqual(["/jwks"]);
+  });
+
+  it("sees nothing in a redirect of which its runtime tells nothing", async () => {
+    const shown = new Response('{"keys":[{"kid":"a"}]}');
+    const hidden = { type: { value: "opaqueredirect" }, status: { value: 0 }, ok: { value: false } };
+    vi.spyOn(globalThis, "fetch").mockResolvedValueOnce(Object.defineProperties(shown, hidden));
+    const { probe } = await answering('{"keys":[{"kid":"a"}]}');
     expect(await probe()).toEqual([]);
   });
 
@@ -67,6 +79,7 @@ describe("the public URL of the JWKS", () => {
     const below = `${issuer}/.well-known/jwks.json`;
     expect(publicJwksUrl({ issuer, jwksUrl: null })).toBe(below);
     expect(publicJwksUrl({ issuer: `${issuer}/`, jwksUrl: null })).toBe(below);
+    expect(publicJwksUrl({ issuer })).toBe(below);
     expect(publicJwksUrl({ issuer, jwksUrl: "https://cdn.example.com/k" })).toBe("https://cdn.example.com/k");
   });
 });

@@ -1,18 +1,63 @@
-/** The settings that name secrets: what each may be, and what they must be together. */
-
-import { apiTokensNameFor, parseSecretId, regionOf, secretName } from "../aws/secret-id.ts";
-import { isKeyturnError, type Problem } from "../errors.ts";
-import type { Settings } from "./settings.ts";
+/** The settings of whoever keeps things with AWS: what each may be, and what they must be together. */
+import * as z from "zod";
+import { apiTokensNameFor, parseSecretId, regionOf, secretName } from "./aws/secret-id.ts";
+import { isKeyturnError, type Problem } from "./errors.ts";
+import { isSafeUrl } from "./safe-url.ts";
 
 type Name = "secretId" | "apiTokensSecretId" | "kekSecretId";
 type Rest = "awsRegion" | "awsEndpoint" | "kmsKeyId";
 
 /** As they were given. */
-export type GivenSecrets = Pick<Settings, "store"> & {
+export type GivenSecrets = { readonly store: "file" | "aws-secrets-manager" } & {
   readonly [name in Name | Rest]?: string | null | undefined;
 };
 
-export type Secrets = Pick<Settings, Name | Rest>;
+export type Secrets = { readonly [name in Name | Rest]: string | null };
+
+const WRITES_EXPECTED = "Expected a whole number of seconds, like 900; 0 where the store has no limit.";
+const ENDPOINT_EXPECTED = "Expected an https URL, or http on this machine, without a password in it.";
+const REGION_EXPECTED = "Expected a region, like eu-central-1.";
+const KMS_KEY_EXPECTED = "Expected the id, ARN or alias of a KMS key, like alias/keyturn.";
+
+/** A store that bears less than one commit a day could not follow an emergency. */
+const WRITES_EVERY_SECONDS_MAX = 86_400;
+
+type Optional<T> = z.ZodType<T | null | undefined>;
+
+const secret = z.string({ error: "Expected the name or the ARN of a secret." }).nullable().optional();
+
+export const SECRET_SETTINGS: {
+  readonly [name in Name | Rest]: Optional<string>;
+} & { readonly writesEverySeconds: Optional<number> } = {
+  secretId: secret,
+  apiTokensSecretId: secret,
+  awsRegion: z
+    .string({ error: REGION_EXPECTED })
+    .regex(/^[a-z0-9-]{1,40}$/, { error: REGION_EXPECTED })
+    .nullable()
+    .optional(),
+  awsEndpoint: z
+    .string({ error: ENDPOINT_EXPECTED })
+    .refine(isSafeEndpoint, { error: ENDPOINT_EXPECTED })
+    .nullable()
+    .optional(),
+  writesEverySeconds: z
+    .int({ error: WRITES_EXPECTED })
+    .min(0, { error: WRITES_EXPECTED })
+    .max(WRITES_EVERY_SECONDS_MAX, { error: `Expected at most ${WRITES_EVERY_SECONDS_MAX} (a day).` })
+    .nullable()
+    .optional(),
+  kekSecretId: secret,
+  kmsKeyId: z
+    .string({ error: KMS_KEY_EXPECTED })
+    .regex(/^[A-Za-z0-9:/_-]{1,2048}$/, { error: KMS_KEY_EXPECTED })
+    .nullable()
+    .optional(),
+};
+
+function isSafeEndpoint(text: string): boolean {
+  return URL.canParse(text) && isSafeUrl(new URL(text));
+}
 
 /** All problems of the given settings, or the settings completed. */
 export function secretsOf(given: GivenSecrets): Secrets | Problem[] {
