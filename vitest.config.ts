@@ -1,16 +1,10 @@
 import { defineConfig } from "vitest/config";
+import { workerdRuns } from "./test/workerd-runs.ts";
+
+const IN_WORKERD = ["vitest.workerd.config.ts", "vitest.workerd-verifier.config.ts"];
 
 export default defineConfig({
-  resolve: {
-    alias: {
-      "#signature-check": new URL("./src/verifier/signature.node.ts", import.meta.url).pathname,
-      "#signature": new URL("./src/keys/signature.node.ts", import.meta.url).pathname,
-    },
-  },
   test: {
-    include: ["test/**/*.test.ts"],
-    testTimeout: 60_000,
-    // Some files wait on real processes most of the time, so two at once pay even on two cores.
-    maxWorkers: 2,
+    projects: ["vitest.node.config.ts", ...(workerdRuns() ? IN_WORKERD : [])],
   },
 });

@@ -2,7 +2,7 @@
 import { readFileSync } from "node:fs";
 import { mergeConfig } from "vitest/config";
 import { BaseSequencer, type TestSpecification } from "vitest/node";
-import ordinary from "./vitest.config.ts";
+import ordinary from "./vitest.node.config.ts";
 
 /** Most mutants fail the first test that looks: the rules' own examples come first, what makes keys next, properties last. */
 class QuickestFirst extends BaseSequencer {

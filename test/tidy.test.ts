@@ -73,6 +73,26 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     "manager",
     "http",
   ],
+  cloudflare: [
+    "errors.ts",
+    "clock.ts",
+    "safe-url.ts",
+    "answer.ts",
+    "deadline.ts",
+    "setting-text.ts",
+    "issuer-settings.ts",
+    "secret-settings.ts",
+    "schema.ts",
+    "api-tokens",
+    "ring",
+    "keys",
+    "aws",
+    "kek",
+    "store",
+    "telemetry",
+    "manager",
+    "http",
+  ],
   rehearsal: ["errors.ts", "clock.ts", "chance.ts", "aws", "ring", "verifier", "manager"],
   cli: [
     "errors.ts",
@@ -92,12 +112,23 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
 /** Packages from outside, and the only folders that may know them. */
 const MAY_USE: Readonly<Record<string, readonly string[]>> = {
   jose: ["api-tokens", "keys", "ring", "rehearsal"],
-  zod: ["api-tokens", "ring", "http", "node", "schema.ts", "issuer-settings.ts", "secret-settings.ts"],
+  zod: [
+    "api-tokens",
+    "ring",
+    "http",
+    "node",
+    "cloudflare",
+    "schema.ts",
+    "issuer-settings.ts",
+    "secret-settings.ts",
+  ],
   canonicalize: ["api-tokens", "ring"],
   "fastest-levenshtein": ["schema.ts"],
   hono: ["http", "verifier"],
   "@hono/node-server": ["node"],
   "node-cron": ["node"],
+  // Of the runtime, not of a registry.
+  "cloudflare:workers": ["cloudflare"],
   pino: ["node"],
   "prom-client": ["telemetry"],
   yaml: ["node"],
@@ -116,7 +147,8 @@ const AT_HOME: readonly { readonly what: RegExp; readonly homes: readonly string
   // Cron's times are of the wall clock, to the millisecond.
   { what: /\bDate\.now\(|\bnew Date\(\)|\bperformance\.now\(/, homes: ["clock.ts", "node/schedule.ts"] },
   { what: /\bMath\.random\(/, homes: [] },
-  { what: /\bconsole\b/, homes: [] },
+  // A Worker has no other log.
+  { what: /\bconsole\b/, homes: ["cloudflare"] },
   { what: /\bprocess\.env\b/, homes: ["cli"] },
   {
     what: /\bgetRandomValues\(|\brandomUUID\(/,
@@ -140,6 +172,7 @@ const NO_NODE = [
   "secret-settings.ts",
   "strict-json.ts",
   "aws",
+  "cloudflare",
   "kek",
   "ring",
   "api-tokens",
@@ -223,13 +256,13 @@ function loadedBy(entry: string): {
   return { files: loaded, packages };
 }
 
-it.each(["index.ts"])("needs nothing of Node to load %s", (entry) => {
+it.each(["index.ts", "cloudflare/index.ts"])("needs nothing of Node to load %s", (entry) => {
   const { files, packages } = loadedBy(entry);
   expect([...packages].filter((name) => /^node:|^node-cron|^pino/.test(name))).toEqual([]);
   expect(files.size).toBeGreaterThan(20);
 });
 
-it.each(["index.ts", "http/index.ts", "verifier/index.ts"])(
+it.each(["index.ts", "http/index.ts", "verifier/index.ts", "cloudflare/index.ts"])(
   "leaves metrics to who asks for them in %s",
   (entry) => {
     expect([...loadedBy(entry).packages]).not.toContain("prom-client");

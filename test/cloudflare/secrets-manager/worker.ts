@@ -1,0 +1,2 @@
+/** What a user writes. */
+export { default, KeyRingObject } from "keyturn/cloudflare/secrets-manager";
