@@ -4,15 +4,28 @@
  * than the server that it measures.
  */
 import { connect, type Socket } from "node:net";
-import type { Load, Served } from "./load.ts";
+import { median } from "./interleave.ts";
+import type { Load, Series, Served } from "./load.ts";
 
 /** `HTTP/1.1 200` */
 const STATUS = { start: 9, end: 12 };
 const HEAD_END = Buffer.from("\r\n\r\n");
 const LENGTH_FIELD = /\ncontent-length: (\d+)/i;
 
-process.on("message", (load: Load) => {
-  run(load).then(
+const known = new Map<string, readonly Buffer[]>();
+/** How far each port has come in each series. */
+const positions = new Map<string, number>();
+
+process.on("message", (message: Load | Series) => {
+  if ("requests" in message) {
+    known.set(
+      message.series,
+      message.requests.map((request) => Buffer.from(request)),
+    );
+    process.send?.({});
+    return;
+  }
+  run(message).then(
     (served) => process.send?.(served),
     (error: unknown) => process.send?.({ error: String(error) }),
   );
@@ -23,7 +36,9 @@ process.on("message", (load: Load) => {
  * is still on its way: a server never sees one torn down.
  */
 function run(load: Load): Promise<Served> {
-  const request = Buffer.from(load.request);
+  const nextRequest = requestsOf(load);
+  const askedAt = new Map<Socket, number>();
+  const took: number[] = [];
   const sockets: Socket[] = [];
   let warm = 0;
   let answers = 0;
@@ -41,12 +56,18 @@ function run(load: Load): Promise<Served> {
       warm += 1;
       if (warm < load.connections) return;
       startedAt = performance.now();
-      for (const socket of sockets) socket.write(request);
+      for (const socket of sockets) send(socket);
+    }
+
+    function send(socket: Socket): void {
+      askedAt.set(socket, performance.now());
+      socket.write(nextRequest());
     }
 
     function count(socket: Socket): void {
       if (stoppedAt === null) {
         answers += 1;
+        took.push(performance.now() - (askedAt.get(socket) ?? startedAt));
         if (isLast()) stoppedAt = performance.now();
       }
       if (load.restMilliseconds === undefined) ask(socket);
@@ -60,12 +81,13 @@ function run(load: Load): Promise<Served> {
 
     function ask(socket: Socket): void {
       if (stoppedAt === null) {
-        socket.write(request);
+        send(socket);
         return;
       }
       socket.destroy();
       closed += 1;
-      if (closed === sockets.length) resolve({ answers, milliseconds: stoppedAt - startedAt });
+      if (closed < sockets.length) return;
+      resolve({ answers, milliseconds: stoppedAt - startedAt, p50Milliseconds: median(took) });
     }
 
     function failed(error: Error): void {
@@ -74,14 +96,28 @@ function run(load: Load): Promise<Served> {
     }
 
     for (let opened = 0; opened < load.connections; opened++) {
-      sockets.push(open(load, request, answered, failed));
+      sockets.push(open(load, nextRequest, answered, failed));
     }
   });
 }
 
+function requestsOf({ request, port }: Load): () => Buffer {
+  if (typeof request === "string") {
+    const only = Buffer.from(request);
+    return () => only;
+  }
+  const requests = known.get(request.series) ?? [];
+  const key = `${port} ${request.series}`;
+  return () => {
+    const position = positions.get(key) ?? 0;
+    positions.set(key, (position + 1) % requests.length);
+    return requests[position] as Buffer;
+  };
+}
+
 function open(
   load: Load,
-  request: Buffer,
+  nextRequest: () => Buffer,
   answered: (socket: Socket, first: boolean) => void,
   failed: (error: Error) => void,
 ): Socket {
@@ -117,7 +153,7 @@ function open(
     noDelay: true,
     onread: { buffer: Buffer.allocUnsafe(65_536), callback: onread },
   });
-  socket.on("connect", () => socket.write(request));
+  socket.on("connect", () => socket.write(nextRequest()));
   socket.on("error", failed);
   socket.on("end", () => failed(new Error("The server closed a connection")));
   return socket;

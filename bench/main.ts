@@ -2,6 +2,10 @@
 import { parseArgs } from "node:util";
 import { bundleGroups } from "./bundle.ts";
 import { commitGroups } from "./commit.ts";
+import { edgeJwksGroups } from "./edge/jwks.ts";
+import { edgeSignGroups } from "./edge/sign.ts";
+import { edgeStartGroups } from "./edge/start.ts";
+import { edgeVerifyGroups } from "./edge/verify.ts";
 import { jwksGroups } from "./jwks.ts";
 import { kidsGroups } from "./kids.ts";
 import { memoryGroups } from "./memory.ts";
@@ -23,6 +27,10 @@ const GROUPS: readonly Group[] = [
   ...rotationGroups,
   ...commitGroups,
   ...memoryGroups,
+  ...edgeJwksGroups,
+  ...edgeVerifyGroups,
+  ...edgeSignGroups,
+  ...edgeStartGroups,
 ];
 
 const NAMES = GROUPS.map(({ name }) => `  ${name}\n`).join("");
@@ -40,6 +48,7 @@ ${NAMES}
 Examples:
   npm run bench
   npm run bench -- sign jwks/200
+  npm run bench -- edge
   npm run --silent bench -- --json sign > before.jsonl
 `;
 
@@ -57,9 +66,9 @@ async function main(): Promise<number> {
   const chosen = GROUPS.filter(
     ({ name }) => positionals.length === 0 || positionals.some((prefix) => name.startsWith(prefix)),
   );
-  for (const { run } of chosen) {
+  for (const { run, note } of chosen) {
     const figures = await run({ quick: values.quick });
-    const text = values.json ? figures.map(jsonLine).join("\n") : table(figures, !values.quick);
+    const text = values.json ? figures.map(jsonLine).join("\n") : table(figures, !values.quick, note);
     process.stdout.write(`${text}\n`);
   }
   return 0;

@@ -1,5 +1,5 @@
 /** Child processes for servers and load, each on a core of its own where the system can pin them. */
-import { type ChildProcess, fork, spawnSync } from "node:child_process";
+import { type ChildProcess, fork, spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
 
 export type Core = "server" | "load";
@@ -27,6 +27,18 @@ export function start(
     cwd,
     stdio: ["ignore", "pipe", "ignore", "ipc"],
   });
+  return watched(child);
+}
+
+/** Starts a program that tells on its descriptor 3 how it fares; what else it says is not read. */
+export function startProgram(program: string, core: Core, args: readonly string[]): ChildProcess {
+  const cpu = PINNED[core === "server" ? 0 : 1];
+  const pinned: [string, string[]] = cpu === undefined ? [program, []] : ["taskset", ["-c", cpu, program]];
+  const [command, first] = pinned;
+  return watched(spawn(command, [...first, ...args], { stdio: ["ignore", "ignore", "ignore", "pipe"] }));
+}
+
+function watched(child: ChildProcess): ChildProcess {
   running.add(child);
   child.once("exit", () => running.delete(child));
   return child;

@@ -8,6 +8,10 @@ export interface Figure {
   readonly ratio: number | null;
   /** Of one operation, or of a stall. */
   readonly milliseconds?: number;
+  /** On a core, for one request. */
+  readonly cpuMicroseconds?: number;
+  /** From sending a request to its whole answer, for half of them. */
+  readonly p50Milliseconds?: number;
   readonly megabytes?: number;
   /** Of `megabytes`, relative to the case `raw`. */
   readonly growth?: number;
@@ -31,12 +35,18 @@ export interface Group {
   readonly name: string;
   /** @param options.quick as few samples as still show that it works; the figures mean nothing. */
   readonly run: (options: { readonly quick: boolean }) => Promise<Figure[]>;
+  /** What a reader of the figures must know. */
+  readonly note?: string;
 }
 
-/** A rate has the same four members in every line; other groups add what they measure. */
+/** A rate has the same four members in every line; groups add what else they measure. */
 export function jsonLine(figure: Figure): string {
-  const { group, case: name, opsPerSecond, ratio } = figure;
-  const line = { group, case: name, opsPerSecond: rounded(opsPerSecond, 2), ratio: rounded(ratio, 4) };
+  const { group, case: name, opsPerSecond, ratio, cpuMicroseconds, p50Milliseconds } = figure;
+  const line = {
+    ...{ group, case: name, opsPerSecond: rounded(opsPerSecond, 2), ratio: rounded(ratio, 4) },
+    ...(cpuMicroseconds === undefined ? {} : { cpuMicroseconds: rounded(cpuMicroseconds, 1) }),
+    ...(p50Milliseconds === undefined ? {} : { p50Milliseconds: rounded(p50Milliseconds, 3) }),
+  };
   if (ratio !== null) return JSON.stringify(line);
   const { milliseconds, megabytes, growth, kilobytes, requests, target } = figure;
   return JSON.stringify({
@@ -51,7 +61,7 @@ export function jsonLine(figure: Figure): string {
 }
 
 /** @param judged whether to say which targets were met. */
-export function table(figures: readonly Figure[], judged: boolean): string {
+export function table(figures: readonly Figure[], judged: boolean, note?: string): string {
   const width = Math.max(...figures.map((figure) => figure.case.length));
   const rows = figures.map(
     (figure) => `  ${figure.case.padEnd(width)}${measured(figure)}${judged ? verdict(figure) : ""}`,
@@ -59,14 +69,18 @@ export function table(figures: readonly Figure[], judged: boolean): string {
   const comparisons = figures.flatMap((figure) =>
     (figure.beside ?? []).map((other) => compared(figure, other, figures, judged)),
   );
-  return [figures[0]?.group ?? "", ...rows, ...comparisons, ""].join("\n");
+  const said = note === undefined ? [] : [`  ${note}`];
+  return [figures[0]?.group ?? "", ...rows, ...comparisons, ...said, ""].join("\n");
 }
 
 function measured(figure: Figure): string {
   const { opsPerSecond, ratio, milliseconds, megabytes, growth, kilobytes, requests } = figure;
+  const { cpuMicroseconds, p50Milliseconds } = figure;
   const cells = [
     opsPerSecond === null ? "" : `${opsPerSecond.toFixed(0).padStart(9)} /s`,
     ratio === null ? "" : `${ratio.toFixed(3).padStart(8)} of raw`,
+    cpuMicroseconds === undefined ? "" : `${cpuMicroseconds.toFixed(0).padStart(7)} µs CPU`,
+    p50Milliseconds === undefined ? "" : `   p50 ${p50Milliseconds.toFixed(2)} ms`,
     milliseconds === undefined ? "" : `${milliseconds.toFixed(2).padStart(9)} ms`,
     megabytes === undefined ? "" : `${megabytes.toFixed(1).padStart(9)} MB`,
     growth === undefined ? "" : `   growth ${(100 * growth).toFixed(1)} %`,
