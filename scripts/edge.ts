@@ -1,6 +1,7 @@
 /** `npm run edge`: the Worker of wrangler.toml in workerd on this machine, without account or network. */
 import { resolve } from "node:path";
 import process from "node:process";
+import { setTimeout as delay } from "node:timers/promises";
 import { parseArgs } from "node:util";
 import { exitCodeOf } from "../dist/cli/exit-code.js";
 import { printFailure } from "../dist/cli/print.js";
@@ -15,6 +16,10 @@ const HOST = "127.0.0.1";
 
 /** The one that wrangler takes. */
 const DEFAULT_PORT = 8787;
+
+/** For so long the log is waited for, which tells more than the answer. */
+const LOOKS_MAX = 20;
+const LOOK_MILLISECONDS = 100;
 
 const SECRETS_FILE = resolve(".dev.vars");
 const STATE = resolve(".wrangler/state");
@@ -46,11 +51,15 @@ async function main(): Promise<void> {
 
 /** Makes the ring where there is none. @throws KeyturnError `config_invalid` where the Worker cannot serve it */
 async function expectReady(url: string, dev: WranglerDev): Promise<void> {
-  const { ok } = await fetch(`${url}/readyz`);
-  if (ok) return;
-  // What it has logged may come after its answer, and not after its end.
+  const answer = await fetch(`${url}/readyz`);
+  if (answer.ok) return;
+  const { code } = (await answer.json()) as { readonly code: string };
+  // What it has logged of that may come after its answer.
+  for (let looks = 0; looks < LOOKS_MAX && !dev.heard().includes(code); looks += 1)
+    await delay(LOOK_MILLISECONDS);
   await dev.stop();
-  throw new KeyturnError("config_invalid", `The Worker cannot serve its ring. It says:\n${dev.heard()}`, {
+  const what = `The Worker cannot serve its ring (${code}). It says:\n${dev.heard()}`;
+  throw new KeyturnError("config_invalid", what, {
     fix: `Where the KEK is another than the ring's: put the ${SECRETS_FILE} of that time back, or delete ${STATE}.`,
   });
 }
